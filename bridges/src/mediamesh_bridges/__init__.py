@@ -1,0 +1,1 @@
+"""Bridges between mediamesh flows and files and protocols."""

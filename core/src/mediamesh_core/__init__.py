@@ -1,0 +1,1 @@
+"""Formats, kinds and the planner of mediamesh: pure, no I/O."""

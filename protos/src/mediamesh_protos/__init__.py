@@ -1,0 +1,1 @@
+"""Messages between the parts of mediamesh."""
