@@ -1,0 +1,55 @@
+"""The errors of the SDK: each has a stable CamelCase `reason` and a `message` for a person.
+
+Branches say what to do: a `UserError` is fixed by whoever called or configured, a `TransientError` goes away
+by itself or by trying again. A hub's refusal keeps the hub's reason.
+"""
+
+from mediamesh_core.errors import MediameshError, TransientError, UserError
+
+
+class Error(MediameshError):
+    """Root of all errors of this distribution."""
+
+
+class Refused(Error, UserError):
+    """The hub refuses this attachment and trying again will not help."""
+
+
+class RefusedForNow(Error, TransientError):
+    """The hub refuses this attachment at the moment; `open` tries again until its timeout."""
+
+
+class HubUnreachable(Error, TransientError):
+    """No hub answers at the socket."""
+
+
+class Timeout(Error, TransientError, TimeoutError):
+    """The time given to a call is up. Nothing was lost; call again."""
+
+
+class Interrupted(Error, TransientError):
+    """`interrupt` ended the wait."""
+
+
+class Detached(Error, TransientError):
+    """The hub that lent this frame is gone, and the frame with it; the next `acquire` reattaches."""
+
+
+class Closed(Error, UserError):
+    """The source or sink was closed."""
+
+
+class FrameTooSmall(Error, UserError):
+    """The data is longer than the frame's capacity."""
+
+
+class UnknownBridge(Error, UserError):
+    """No installed distribution registers a bridge of that name."""
+
+
+class BadInstruction(Error, UserError):
+    """`MEDIAMESH_BRIDGE` is absent or wrong, or asks for what the bridge cannot do."""
+
+
+class BridgeAlreadyRuns(Error, TransientError):
+    """Another process holds the lock of this endpoint's bridge."""
