@@ -1,0 +1,65 @@
+# All that a developer starts. `make` alone lists it.
+SHELL := /bin/bash
+CACHE := $(HOME)/.cache/mediamesh
+export UV_PYTHON ?= 3.11
+export UV_PYTHON_DOWNLOADS := never
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+SYNCED := .venv/.synced
+INPUTS := pyproject.toml uv.lock $(wildcard */pyproject.toml) \
+          $(shell find cython_ext/meson.build cython_ext/src -type f -not -name '*.pyc')
+CHECKS := check-format check-lint check-types check-stubs check-imports check-generated
+ONLY ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench asan generate format setup clean $(CHECKS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headless, 10 s, fails if a frame is lost
+	@python -m mediamesh_agent.demo $(if $(CHECK),--check)
+
+test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these
+	@.ci/apt dpdk-dev librte-net-memif23 || true
+	@python -m pytest -q $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory asan)
+
+check: $(SYNCED) ## format, lint, types, stubs, imports, generated files
+	@$(MAKE) --no-print-directory -k -j2 -Oline $(CHECKS)
+
+bench: $(SYNCED) ## all benchmarks in one table; ONLY=name: one of them
+	@python -m bench $(ONLY)
+
+asan: $(SYNCED) ## the native tests under AddressSanitizer
+	@.ci/step asan .ci/asan
+
+generate: $(SYNCED) ## the message classes, from the .proto files
+	@python protos/generate.py
+
+format: $(SYNCED) ## format the code and mend what ruff can
+	@ruff check -q --fix-only . && ruff format -q .
+
+setup: $(SYNCED) ## the virtual environment; everything above does it by itself
+
+clean: ## remove all that make has made
+	@rm -rf .venv build dist bench/results cython_ext/build $(CACHE)
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(SYNCED): $(INPUTS)
+	@.ci/setup
+	@touch $@
+
+check-format:
+	@.ci/step format ruff format -q --check .
+check-lint:
+	@.ci/step lint ruff check -q .
+check-types:
+	@.ci/step types mypy --no-error-summary
+check-stubs:
+	@.ci/step stubs .ci/stubs
+check-imports:
+	@.ci/step imports lint-imports --no-logo --cache-dir $(CACHE)/import-linter
+check-generated:
+	@.ci/step generated python protos/generate.py --check
