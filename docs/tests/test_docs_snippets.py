@@ -30,6 +30,7 @@ from pathlib import Path
 import pytest
 import yaml
 from docs_pages import ROOT, Block, blocks, pages
+
 from mediamesh_core import kinds
 
 READ = {"", "text", "console", "proto", "c", "mermaid"}
@@ -68,6 +69,7 @@ def test_block_says_what_happens_to_it(block: Block) -> None:
     else:
         assert len(words & allowed) == 1
         assert words <= allowed | {"background"}
+        assert block.language == "python" or "background" not in words or len(block.text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language in PARSERS], ids=str)
@@ -98,19 +100,21 @@ class Reader:
                 if "mediamesh up" in block.text:
                     self._wait_for_the_hub(block, process)
             else:
-                finish(block, process)
+                assert ending(block, process) == []
 
     def end(self) -> None:
-        """End what still runs, newest first."""
+        """End what still runs, newest first; all of it, also where one did not end well."""
+        problems = []
         for block, process in reversed(self.running):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            finish(block, process, (0, -signal.SIGTERM))
+            problems += ending(block, process, (0, -signal.SIGTERM))
+        assert problems == []
 
     def _start(self, block: Block) -> subprocess.Popen[str]:
         program = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
         return subprocess.Popen(
-            [*program, background_command(block)],
+            [*program, command(block)],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -128,21 +132,19 @@ class Reader:
             time.sleep(0.02)
 
 
-def background_command(block: Block) -> str:
-    """Make a single shell command take the place of its shell, so that it gets the signals."""
-    lines = block.text.strip()
-    one_command = block.language == "sh" and "background" in block.words and "\n" not in lines
-    return f"exec {lines}" if one_command else block.text
+def command(block: Block) -> str:
+    """Make a shell's background command take the place of its shell, so that it gets the signals."""
+    return f"exec {block.text}" if block.language == "sh" and "background" in block.words else block.text
 
 
-def finish(block: Block, process: subprocess.Popen[str], accepted: tuple[int, ...] = (0,)) -> None:
-    """Wait for the end of a block's process, which must be a good one."""
+def ending(block: Block, process: subprocess.Popen[str], accepted: tuple[int, ...] = (0,)) -> list[str]:
+    """Wait for the end of a block's process; say what was wrong with it."""
     try:
         said, _ = process.communicate(timeout=MINUTE)
     except subprocess.TimeoutExpired:
         process.kill()
         said, _ = process.communicate()
-    assert process.returncode in accepted, f"{block}:\n{said}"
+    return [] if process.returncode in accepted else [f"{block} ended with {process.returncode}:\n{said}"]
 
 
 @pytest.fixture
