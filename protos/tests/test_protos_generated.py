@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
 from mediamesh_protos import attach_pb2, hub_pb2, plan_pb2
 
 GENERATE = Path(__file__).parents[1] / "generate.py"
@@ -18,13 +20,13 @@ def test_generated_files_are_current() -> None:
 
 
 @pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__)
-def test_every_enum_begins_with_unspecified(module) -> None:
+def test_every_enum_begins_with_unspecified(module: ModuleType) -> None:
     for enum in module.DESCRIPTOR.enum_types_by_name.values():
         assert enum.values_by_number[0].name.endswith("_UNSPECIFIED")
 
 
 @pytest.mark.parametrize("request_name", ["apply", "observe", "shutdown", "restart", "handover"])
-def test_hub_requests_survive_the_wire(request_name) -> None:
+def test_hub_requests_survive_the_wire(request_name: str) -> None:
     request = hub_pb2.HubRequest()
     getattr(request, request_name).SetInParent()
 
