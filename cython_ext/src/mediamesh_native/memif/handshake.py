@@ -63,6 +63,9 @@ __all__ = [
 
 UNACKNOWLEDGED_REGIONS: Final = 64
 
+# Nothing beyond this may be offered to anybody; what a peer takes, its HELLO says.
+_OFFERED: Final = Limits(rings=256)
+
 
 class SlaveHandshake(Machine):
     """The end that owns the memory.
@@ -95,7 +98,6 @@ class SlaveHandshake(Machine):
         mode: int = 0,
         secret: bytes = b"",
         name: str = "mediamesh/1",
-        limits: Limits | None = None,
         now: float,
         patience: float = PATIENCE,
     ) -> None:
@@ -103,7 +105,7 @@ class SlaveHandshake(Machine):
         self._init = Init(VERSION, id, mode, secret, name)
         self._regions = [Region(*region) for region in regions]
         self._rings = [Ring(*ring) for ring in rings]
-        self._inventory = Inventory(limits or Limits())
+        self._inventory = Inventory(_OFFERED)
         self._script: deque[tuple[Message, int | None]] = deque()
         self._unacknowledged: deque[int] = deque()
         self._greeting: Hello | None = None
