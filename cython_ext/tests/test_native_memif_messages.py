@@ -71,10 +71,9 @@ def test_any_bytes_of_a_known_type_give_a_message_with_harmless_text(data: bytes
 def test_any_bytes_give_a_message_or_a_violation(data: bytes) -> None:
     try:
         message = decode(data)
-    except ProtocolViolation as violation:
-        assert violation.reason in {"MessageLength", "UnknownMessage"}
-    else:
-        assert decode(encode(message)) == message or "\N{REPLACEMENT CHARACTER}" in str(message)
+    except ProtocolViolation:
+        return
+    assert decode(encode(message)) == message or "\N{REPLACEMENT CHARACTER}" in str(message)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Reference counts of frames, and handing free frames to the source."""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from posix.unistd cimport write
+
+from mediamesh_native.layout cimport MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_monotonic, mm_ring, mm_store16
+from mediamesh_native.model cimport (
+    EVENT_BLOCKED, FRAME_FREE, FRAME_LIVE, FRAME_POSTED, NO_FAULT,
+    Attachment, Engine_, Fault, Flow, PoolState,
+)
+
+cdef extern from "<errno.h>" nogil:
+    int errno
+    int EINTR
+
+
+cdef inline void report(Engine_ *engine) noexcept nogil:
+    cdef uint64_t one = 1
+    write(engine.report_event, &one, 8)
+
+
+cdef inline void end(Engine_ *engine, Attachment *peer, Fault fault) noexcept nogil:
+    """Stop serving `peer`; its owner is told why and removes it."""
+    if peer.fault == NO_FAULT:
+        peer.fault = fault
+        report(engine)
+
+
+cdef inline void signal_peer(Engine_ *engine, Attachment *peer, int event) noexcept nogil:
+    """Write an eventfd that the peer shares with us.
+
+    The peer can clear O_NONBLOCK (it is a property of the shared description) and fill the counter, so
+    this write may block: the owner's `check_stuck` interrupts it with a signal, and the peer is ended.
+    """
+    cdef uint64_t one = 1
+    engine.signals += 1
+    engine.kicking = peer.id
+    engine.kick_since = mm_monotonic()
+    if write(event, &one, 8) < 0 and errno == EINTR:
+        end(engine, peer, EVENT_BLOCKED)
+    engine.kick_since = 0
+
+
+cdef inline void wake_receiver(Engine_ *engine, Attachment *peer, mm_ring *ring, int event) noexcept nogil:
+    """Signal the receiver of `ring` unless it said that it is awake. The caller has just stored an index."""
+    mm_fence()
+    if not mm_load16(&ring.flags) & MM_MASK_INT:
+        signal_peer(engine, peer, event)
+
+
+cdef inline void hold_frame(PoolState *pool, uint32_t frame) noexcept nogil:
+    if pool.refs[frame] == 0:
+        pool.live += 1
+    pool.refs[frame] += 1
+
+
+cdef inline void drop_frame(Engine_ *engine, PoolState *pool, uint32_t frame) noexcept nogil:
+    """One reference less; the last one frees the frame, or the whole pool if it was replaced."""
+    pool.refs[frame] -= 1
+    if pool.refs[frame]:
+        return
+    pool.live -= 1
+    pool.state[frame] = FRAME_FREE
+    pool.free[pool.free_count] = frame
+    pool.free_count += 1
+    if pool.replaced and pool.live == 0:
+        report(engine)
+
+
+cdef inline void post_frames(Engine_ *engine, Flow *flow) noexcept nogil:
+    """Give the source free frames, up to its queue; wake it if it waits for one."""
+    cdef Attachment *source = flow.source
+    cdef PoolState *pool = flow.pool
+    cdef mm_desc *desc
+    cdef uint32_t frame
+    cdef bint any = False
+    if source == NULL or pool == NULL or source.held or source.fault != NO_FAULT:
+        return
+    while source.posted < source.queue and pool.free_count:
+        pool.free_count -= 1
+        frame = pool.free[pool.free_count]
+        pool.state[frame] = FRAME_POSTED
+        desc = &source.m2s.desc[source.m2s_head & source.m2s_mask]
+        desc.flags = 0
+        desc.region = <uint16_t> pool.region
+        desc.length = <uint32_t> (MM_HEADER_SIZE + pool.capacity)
+        desc.offset = <uint32_t> (frame * pool.stride)
+        desc.metadata = 0
+        source.m2s_head += 1
+        source.posted += 1
+        any = True
+    if any:
+        mm_store16(&source.m2s.head, source.m2s_head)
+        wake_receiver(engine, source, source.s2m, source.s2m_event)

@@ -1,0 +1,163 @@
+"""What happens between the source and its flow: check, number, fan out, post again."""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+from mediamesh_native.fanout cimport ask_for_returns, flush, lacks_room, publish, stop_asking, take_returns
+from mediamesh_native.frames cimport drop_frame, end, hold_frame, post_frames
+from mediamesh_native.layout cimport (
+    MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_store16, mm_take_desc,
+)
+from mediamesh_native.model cimport (
+    BAD_CHAIN, BAD_LENGTH, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT,
+    Attachment, Engine_, Fault, Flow, PoolState,
+)
+
+cdef enum:
+    BATCH = 64  # frames of one flow before the others get their turn
+    ROUNDS = 16
+
+
+cdef inline Fault check_sent(Attachment *source, mm_desc *desc) noexcept nogil:
+    """Whether `desc` names a frame that this source was given and that it may have filled so far."""
+    cdef PoolState *pool = source.flow.pool
+    cdef uint64_t frame
+    if desc.flags & MM_DESC_NEXT:
+        return BAD_CHAIN
+    frame = desc.offset // pool.stride
+    if desc.region != pool.region or desc.offset % pool.stride or frame >= pool.frames:
+        return FOREIGN_BUFFER
+    if pool.state[frame] != FRAME_POSTED:
+        return FOREIGN_BUFFER
+    if desc.length < MM_HEADER_SIZE or desc.length > MM_HEADER_SIZE + pool.capacity:
+        return BAD_LENGTH
+    return NO_FAULT
+
+
+cdef inline void keep_newest(Engine_ *engine, Flow *flow, PoolState *pool, uint32_t frame) noexcept nogil:
+    """The newest frame stays for a sink that comes late."""
+    hold_frame(pool, frame)
+    if flow.newest_pool != NULL:
+        drop_frame(engine, flow.newest_pool, flow.newest)
+    flow.newest_pool = pool
+    flow.newest = frame
+
+
+cdef inline void fan_out(Engine_ *engine, Flow *flow, PoolState *pool, uint32_t frame, uint32_t length) noexcept nogil:
+    """Number one frame and give it to every sink."""
+    cdef uint32_t i
+    pool.state[frame] = FRAME_LIVE
+    pool.length[frame] = length
+    pool.sequence[frame] = flow.next_sequence
+    pool.flags[frame] = MM_FLAG_DISCONTINUITY if flow.discontinuity else 0
+    flow.discontinuity = False
+    flow.next_sequence += 1
+    flow.frames += 1
+    flow.bytes += length
+    hold_frame(pool, frame)
+    for i in range(flow.sink_count):
+        if flow.sinks[i].fault == NO_FAULT:
+            publish(engine, flow.sinks[i], pool, frame)
+    keep_newest(engine, flow, pool, frame)
+    drop_frame(engine, pool, frame)
+
+
+cdef inline bint must_wait(Engine_ *engine, Flow *flow) noexcept nogil:
+    """Whether a `block` sink has no room: then the source's frames stay with the source."""
+    cdef uint32_t i
+    for i in range(flow.sink_count):
+        if lacks_room(engine, flow.sinks[i]):
+            flush(engine, flow.sinks[i])
+            ask_for_returns(engine, flow.sinks[i])
+            if lacks_room(engine, flow.sinks[i]):
+                return True
+    return False
+
+
+cdef inline uint32_t take_batch(Engine_ *engine, Attachment *source) noexcept nogil:
+    """Accept up to BATCH frames; returns how many."""
+    cdef Flow *flow = source.flow
+    cdef mm_desc desc
+    cdef Fault fault
+    cdef uint32_t done = 0
+    cdef uint16_t tail = mm_load16(&source.m2s.tail)
+    cdef uint16_t pending = <uint16_t> (tail - source.m2s_seen)
+    if pending > source.posted:
+        end(engine, source, INDEX_JUMP)
+        return 0
+    while done < pending and done < BATCH:
+        flow.stalled = must_wait(engine, flow)
+        if flow.stalled:
+            break
+        desc = mm_take_desc(source.m2s, source.m2s_seen & source.m2s_mask)
+        fault = check_sent(source, &desc)
+        if fault != NO_FAULT:
+            end(engine, source, fault)
+            break
+        source.m2s_seen += 1
+        source.posted -= 1
+        source.frames += 1
+        fan_out(engine, flow, flow.pool, <uint32_t> (desc.offset // flow.pool.stride), desc.length - MM_HEADER_SIZE)
+        done += 1
+    return done
+
+
+cdef inline bint is_starved(Flow *flow) noexcept nogil:
+    """Whether the source has no frame to fill, or waits for one more, and none is free."""
+    cdef Attachment *source = flow.source
+    if source == NULL or flow.pool == NULL or source.held or flow.pool.free_count or source.posted == source.queue:
+        return False
+    return source.posted == 0 or not mm_load16(&source.s2m.flags) & MM_MASK_INT
+
+
+cdef inline void finish_batch(Engine_ *engine, Flow *flow) noexcept nogil:
+    """Tell the sinks, take back what they returned, give the source new frames."""
+    cdef uint32_t i
+    cdef bint starved
+    for i in range(flow.sink_count):
+        flush(engine, flow.sinks[i])
+    for i in range(flow.sink_count):
+        take_returns(engine, flow.sinks[i])
+    post_frames(engine, flow)
+    starved = is_starved(flow)
+    for i in range(flow.sink_count):
+        if starved:
+            ask_for_returns(engine, flow.sinks[i])
+        elif not flow.stalled:
+            stop_asking(flow.sinks[i])
+    if starved:
+        post_frames(engine, flow)
+
+
+cdef inline bint serve_source(Engine_ *engine, Attachment *source) noexcept nogil:
+    """Work until the source's ring is empty; True if it is not and others should have their turn first."""
+    cdef Flow *flow = source.flow
+    cdef uint32_t rounds, done
+    mm_store16(&source.m2s.flags, MM_MASK_INT)
+    for rounds in range(ROUNDS):
+        if source.fault != NO_FAULT or flow.pool == NULL:
+            return False
+        done = take_batch(engine, source)
+        finish_batch(engine, flow)
+        if flow.stalled:
+            return False
+        if done == 0:
+            if engine.polling:
+                return False
+            mm_store16(&source.m2s.flags, 0)
+            mm_fence()
+            if mm_load16(&source.m2s.tail) == source.m2s_seen:
+                return False
+            mm_store16(&source.m2s.flags, MM_MASK_INT)
+    return True
+
+
+cdef inline bint serve_sink(Engine_ *engine, Attachment *sink) noexcept nogil:
+    """A sink returned frames while somebody waited for that."""
+    cdef Flow *flow = sink.flow
+    take_returns(engine, sink)
+    if not sink.wants_returns:
+        return False
+    if flow.stalled and flow.source != NULL:
+        return serve_source(engine, flow.source)
+    finish_batch(engine, flow)
+    return False

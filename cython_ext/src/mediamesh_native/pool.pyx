@@ -1,0 +1,204 @@
+# cython: language_level=3
+"""Frame pools and ring regions: memory that the hub makes and owns.
+
+Both are memfds sealed against shrinking, so nobody who was given one can make the hub (or
+another client) touch pages that are gone. Pages are allocated before use: a pool that does not
+fit is an error here, never a SIGBUS later.
+
+A pool is sealed once more (`F_SEAL_FUTURE_WRITE`) as soon as its producer has mapped it: from
+then on the kernel refuses every new way to write it, to everybody. The hub itself needs no
+mapping of a pool to move its frames; it maps those it copies for a stock memif peer.
+"""
+
+import errno
+import fcntl
+import os
+import warnings
+
+from libc.stdint cimport uint64_t
+from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
+
+from mediamesh_native.layout cimport MM_COOKIE, MM_HEADER_SIZE, MM_MASK_INT, mm_ring
+
+from mediamesh_native import live
+
+cdef extern from "<fcntl.h>" nogil:
+    int fallocate(int fd, int mode, long long offset, long long length)
+
+cdef extern from "<errno.h>" nogil:
+    int errno_now "errno"
+
+HEADER_SIZE = int(MM_HEADER_SIZE)
+_PAGE = 4096
+_HUGE_PAGE = 2 << 20
+_LIMIT = 1 << 32  # memif offsets have 32 bits
+_FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+_FUTURE_WRITE = 0x10  # F_SEAL_FUTURE_WRITE, Linux 5.1
+
+
+class PoolError(OSError):
+    """The memory cannot be had; `reason` is a stable CamelCase word."""
+
+    def __init__(self, code, reason, message):
+        super().__init__(code, message)
+        self.reason = reason
+
+
+def _round_up(value, unit):
+    return -(-value // unit) * unit
+
+
+cdef class Pool:
+    """One sealed memfd with `frames` frames of a header page and `capacity` payload bytes."""
+
+    def __cinit__(self):
+        self.fd = -1
+        self.closed = True
+        self.base = NULL
+
+    def __init__(self, frames, capacity, *, huge_pages=False, fd=-1):
+        self.frames = frames
+        self.capacity = capacity
+        self.stride = MM_HEADER_SIZE + _round_up(capacity, _PAGE)
+        self.size = _round_up(self.stride * frames, _HUGE_PAGE if huge_pages else _PAGE)
+        if not frames or not capacity or self.size >= _LIMIT:
+            raise PoolError(errno.EINVAL, "PoolTooLarge", f"{frames} frames of {capacity} bytes do not fit in 4 GiB")
+        if fd >= 0:
+            if os.fstat(fd).st_size < self.size:
+                raise PoolError(errno.EINVAL, "PoolMismatch", "the descriptor is smaller than the pool it should hold")
+            self.fd = fd
+            self.sealed = bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & _FUTURE_WRITE)
+        else:
+            self._allocate(huge_pages)
+        self.closed = False
+        live.opened("pool")
+
+    def _allocate(self, huge_pages):
+        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | (os.MFD_HUGETLB if huge_pages else 0)
+        self.fd = os.memfd_create("mediamesh-pool", flags)
+        try:
+            os.ftruncate(self.fd, self.size)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FIXED_SIZE)
+            self._fault_in(huge_pages)
+        except BaseException:
+            os.close(self.fd)
+            self.fd = -1
+            raise
+
+    def _fault_in(self, huge_pages):
+        cdef int fd = self.fd, result, code
+        cdef uint64_t size = self.size
+        while True:
+            with nogil:
+                result = fallocate(fd, 0, 0, <long long> size)
+                code = errno_now
+            if result == 0:
+                return
+            if code != errno.EINTR:
+                break
+        reason = "HugePagesShort" if huge_pages else "OutOfMemory"
+        raise PoolError(code, reason, f"{self.size} bytes of {'huge pages' if huge_pages else 'memory'} are not to be had")
+
+    def seal(self):
+        """Let nobody map the pool writable from now on, and let nobody undo that.
+
+        Raises PoolError (SealRefused) if the producer, who had the descriptor first, has prevented it.
+        """
+        try:
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FUTURE_WRITE | fcntl.F_SEAL_SEAL)
+        except OSError as error:
+            raise PoolError(error.errno, "SealRefused", "the pool cannot be sealed: its producer locked the seals") from error
+        self.sealed = True
+
+    cdef char *mapped(self, bint writable) except NULL:
+        """Map the pool into this process, for the copies that stock memif peers need."""
+        cdef void *base
+        if self.base == NULL:
+            base = mmap(NULL, self.size, PROT_READ | (PROT_WRITE if writable else 0), MAP_SHARED, self.fd, 0)
+            if base == MAP_FAILED:
+                raise PoolError(errno_now, "OutOfMemory", "the pool cannot be mapped")
+            self.base = <char *> base
+        return self.base
+
+    def close(self):
+        """Give the memory back, as far as no client has it mapped."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.base != NULL:
+            munmap(self.base, self.size)
+            self.base = NULL
+        os.close(self.fd)
+        self.fd = -1
+        live.closed("pool")
+
+    def __dealloc__(self):
+        if not self.closed:
+            warnings.warn("a frame pool was dropped open", ResourceWarning)
+            self.close()
+
+
+cdef class RingRegion:
+    """Region 0 of one attachment: S2M ring, M2S ring and the extension page (docs/design/0001)."""
+
+    def __cinit__(self):
+        self.fd = self.s2m_event = self.m2s_event = -1
+        self.closed = True
+        self.base = NULL
+
+    def __init__(self, queue, *, fd=-1, s2m_event=-1, m2s_event=-1):
+        if not 1 <= queue <= 1 << 14:
+            raise ValueError(f"queue {queue} is not in 1..16384")
+        self.s2m_log2 = self.m2s_log2 = max(1, (queue - 1).bit_length())
+        self.s2m_offset = 0
+        self.m2s_offset = _round_up(128 + (32 << self.s2m_log2), _PAGE)
+        self.extension_offset = self.m2s_offset + _round_up(128 + (16 << self.m2s_log2), _PAGE)
+        self.size = self.extension_offset + _PAGE
+        if fd >= 0:
+            self.fd, self.s2m_event, self.m2s_event = fd, s2m_event, m2s_event
+            if os.fstat(fd).st_size < self.size:
+                raise PoolError(errno.EINVAL, "PoolMismatch", "the descriptor is smaller than the rings it should hold")
+        else:
+            self._allocate()
+        self._map()
+        if fd < 0:
+            self._reset(<mm_ring *> self.base)
+            self._reset(<mm_ring *> (self.base + self.m2s_offset))
+        self.closed = False
+        live.opened("rings")
+
+    def _allocate(self):
+        self.fd = os.memfd_create("mediamesh-rings", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.s2m_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.m2s_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        os.ftruncate(self.fd, self.size)
+        os.posix_fallocate(self.fd, 0, self.size)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FIXED_SIZE | fcntl.F_SEAL_SEAL)
+
+    def _map(self):
+        cdef void *base = mmap(NULL, self.size, PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
+        if base == MAP_FAILED:
+            raise PoolError(errno_now, "OutOfMemory", "the rings cannot be mapped")
+        self.base = <char *> base
+
+    cdef void _reset(self, mm_ring *ring) noexcept:
+        ring.cookie = MM_COOKIE
+        ring.flags = MM_MASK_INT
+        ring.head = 0
+        ring.tail = 0
+
+    def close(self):
+        """Unmap the rings and close the descriptors; the client's own mappings stay its own."""
+        if self.closed:
+            return
+        self.closed = True
+        munmap(self.base, self.size)
+        for fd in (self.fd, self.s2m_event, self.m2s_event):
+            os.close(fd)
+        self.fd = self.s2m_event = self.m2s_event = -1
+        live.closed("rings")
+
+    def __dealloc__(self):
+        if not self.closed:
+            warnings.warn("a ring region was dropped open", ResourceWarning)
+            self.close()
