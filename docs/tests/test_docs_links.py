@@ -13,6 +13,7 @@ AUTHORS = re.compile(
 )
 UNFINISHED = re.compile(r"\b(?:TO[D]O|FIX[M]E|XX[X])\b")
 REGISTRY = re.compile(r"(?:registry|index|url) = \"https?://([^/\"]+)")
+NAME_IN_CODE = re.compile(r"\[`(\w+)`\]\(([^)#]+\.(?:py|pyi|pyx|pxd|h|proto))\)")
 PUBLIC = {"pypi.org", "files.pythonhosted.org"}
 BINARY = {".png", ".svgz", ".ico", ".bin"}
 PAGES = pages()
@@ -34,6 +35,13 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             broken.append(link)
 
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_in_links_to_code_are_there(page: Path) -> None:
+    named = NAME_IN_CODE.findall(page.read_text())
+
+    assert [name for name, link in named if not re.search(rf"\b{name}\b", (page.parent / link).read_text())] == []
 
 
 def test_every_page_of_the_docs_is_in_the_index() -> None:
