@@ -89,12 +89,15 @@ def _processes() -> Iterator[str]:
 
 
 def _is_ours(pid: str) -> bool:
-    parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    if pid == str(os.getpid()):
+        return False
+    if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(os.getpid()):
+        return True
     environment = Path(f"/proc/{pid}/environ").read_bytes()
-    ours = parent == str(os.getpid()) or f"{MARK}={os.environ[MARK]}".encode() in environment
+    ours = f"{MARK}={os.environ[MARK]}".encode() in environment
     if environment and not ours:  # it is empty in the moment of an exec
         _FOREIGN.add(pid)
-    return ours and pid != str(os.getpid())
+    return ours
 
 
 def _descriptors() -> Iterator[str]:
