@@ -38,16 +38,7 @@ def run_tests(folder: Path, tests: str) -> dict[str, str]:
     impatient = (ROOT / "conftest.py").read_text().replace("PATIENCE = 5.0", "PATIENCE = 0.3")
     (folder / "conftest.py").write_text(impatient)
     (folder / "test_leaving.py").write_text(HEAD + tests)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        f"--junitxml={folder}/report.xml",
-        "-q",
-        folder,
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
     subprocess.run(command, cwd=folder, capture_output=True, check=False)
     errors: dict[str, str] = {}
     for case in ET.parse(folder / "report.xml").iter("testcase"):
