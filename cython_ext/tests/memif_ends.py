@@ -39,7 +39,7 @@ CONNECT = Connect("stock slave")
 CONNECTED = Connected("stock master")
 DISCONNECT = Disconnect(0, "enough")
 
-MASTER_SAYS: list[Message] = [HELLO, Ack(), Ack(), Ack(), Ack(), CONNECTED]
+MASTER_SAYS: list[Message] = [HELLO, *[Ack()] * 5, CONNECTED]
 SLAVE_SAYS: list[Message] = [INIT, REGION, S2M_RING, M2S_RING, CONNECT]
 ONE_OF_EACH: list[Message] = [Ack(), HELLO, INIT, REGION, S2M_RING, CONNECT, CONNECTED, DISCONNECT]
 SEND_WITH_FD = (AddRegion, AddRing)

@@ -64,7 +64,7 @@ def _expected(steps: int, message: Message) -> str:
         return "Taken"
     if isinstance(message, AddRegion):
         return {2: "RegionOutOfOrder", 5: "RegionHoldsRings"}.get(steps, "UnexpectedMessage")
-    if message == S2M_RING and steps == 3:
+    if message == S2M_RING and steps in {3, 4}:
         return "RingOutOfOrder"
     if message == CONNECT and steps == 3:
         return "UnequalRings"

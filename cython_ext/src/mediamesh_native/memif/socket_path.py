@@ -20,6 +20,7 @@ from typing import Final
 from mediamesh_native.memif.errors import SocketRefused
 
 BACKLOG: Final = 128
+LONGEST_ADDRESS: Final = 107
 
 _KINDS: Final[tuple[tuple[Callable[[int], bool], str, str], ...]] = (
     (stat.S_ISLNK, "SocketPathIsLink", "a symbolic link"),
@@ -154,6 +155,8 @@ def _listen(address: str) -> socket.socket:
 
 
 def _bound(address: str, attach: Callable[[socket.socket], None]) -> socket.socket:
+    if len(os.fsencode(address)) > LONGEST_ADDRESS:
+        raise SocketRefused("SocketNameTooLong", f"a socket's name has at most {LONGEST_ADDRESS} bytes")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         with _named(address.replace("\0", "@", 1)):

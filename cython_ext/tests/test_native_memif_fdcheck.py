@@ -1,0 +1,89 @@
+"""What the kernel says about foreign descriptors."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from memif_ends import owned, sealed_memfd
+
+from mediamesh_native.memif.errors import DescriptorRefused
+from mediamesh_native.memif.fdcheck import check_eventfd, check_memory_fd
+
+SIZE = 8192
+
+
+def refused(check: Callable[[], None]) -> str:
+    with pytest.raises(DescriptorRefused) as caught:
+        check()
+    return caught.value.reason
+
+
+def unsealed(flags: int = os.MFD_ALLOW_SEALING) -> int:
+    fd = os.memfd_create("unsealed", os.MFD_CLOEXEC | flags)
+    os.ftruncate(fd, SIZE)
+    return fd
+
+
+def test_a_sealed_memfd_of_at_least_the_size_is_memory() -> None:
+    with owned(lambda: sealed_memfd(SIZE)) as fd:
+        check_memory_fd(fd, SIZE)
+        check_memory_fd(fd, 1)
+
+
+def test_a_memfd_that_is_too_small_is_refused() -> None:
+    with owned(lambda: sealed_memfd(SIZE)) as fd:
+        assert refused(lambda: check_memory_fd(fd, SIZE + 1)) == "RegionTooSmall"
+
+
+@pytest.mark.parametrize("seals", [0, fcntl.F_SEAL_GROW, fcntl.F_SEAL_WRITE, fcntl.F_SEAL_SEAL])
+def test_other_seals_do_not_help(seals: int) -> None:
+    with owned(lambda: sealed_memfd(SIZE, seals)) as fd:
+        assert refused(lambda: check_memory_fd(fd, SIZE)) == "RegionNotSealed"
+
+
+def test_the_missing_seal_can_be_put_on() -> None:
+    with owned(unsealed) as fd:
+        assert refused(lambda: check_memory_fd(fd, SIZE)) == "RegionNotSealed"
+        check_memory_fd(fd, SIZE, add_seal=True)
+        with pytest.raises(PermissionError):
+            os.ftruncate(fd, 0)
+
+
+def test_a_memfd_that_allows_no_seals_stays_refused() -> None:
+    with owned(lambda: unsealed(0)) as fd:
+        assert refused(lambda: check_memory_fd(fd, SIZE, add_seal=True)) == "RegionNotSealed"
+
+
+def test_a_tmpfs_file_has_no_seal() -> None:
+    with owned(lambda: os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC)) as fd:
+        os.ftruncate(fd, SIZE)
+        assert refused(lambda: check_memory_fd(fd, SIZE, add_seal=True)) == "RegionNotSealed"
+
+
+def test_files_that_know_no_seals_are_no_memory() -> None:
+    with owned(lambda: os.open("/proc/self/status", os.O_RDONLY)) as fd:
+        assert refused(lambda: check_memory_fd(fd, 0)) == "RegionNotMemory"
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/"])
+def test_what_is_no_regular_file_is_no_memory(path: str) -> None:
+    with owned(lambda: os.open(path, os.O_RDONLY)) as fd:
+        assert refused(lambda: check_memory_fd(fd, SIZE)) == "RegionNotMemory"
+
+
+def test_an_eventfd_becomes_non_blocking() -> None:
+    with owned(lambda: os.eventfd(0, os.EFD_CLOEXEC)) as fd:
+        assert os.get_blocking(fd)
+        check_eventfd(fd)
+        assert not os.get_blocking(fd)
+
+
+def test_other_descriptors_are_no_eventfds(tmp_path: Path) -> None:
+    lookalike = tmp_path / "anon_inode:[eventfd]"
+    lookalike.touch()
+    with socket.socket(socket.AF_UNIX) as sock, owned(lambda: os.open(lookalike, os.O_RDWR)) as file:
+        for fd in (sock.fileno(), file):
+            assert refused(lambda fd=fd: check_eventfd(fd)) == "NotAnEventfd"  # type: ignore[misc]
