@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_SHOWN = 12
+_SHOWN = 16
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
@@ -14,10 +14,13 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
 
 
 def not_one_of(value: object, allowed: Iterable[str]) -> str:
-    """Say that `value` is none of the allowed words, and which one it may have been."""
+    """Say that `value` is none of the allowed words, and which one it may have been; of many words, name the likely."""
     words = list(allowed)
-    listed = ", ".join(words[:_SHOWN]) + (f", … ({len(words)} in all)" if len(words) > _SHOWN else "")
-    return f"{shown(value)} is not one of {listed}{did_you_mean(value, words)}"
+    if len(words) <= _SHOWN:
+        return f"{shown(value)} is not one of {', '.join(words)}{did_you_mean(value, words)}"
+    likely = get_close_matches(value.lower(), words, n=4) if isinstance(value, str) else []
+    hint = f"; did you mean {' or '.join(likely)}?" if likely else f", such as {', '.join(words[:_SHOWN])}"
+    return f"{shown(value)} is not one of the {len(words)} known{hint}"
 
 
 def did_you_mean(value: object, allowed: Iterable[str]) -> str:

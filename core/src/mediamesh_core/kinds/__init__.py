@@ -1,0 +1,29 @@
+"""The kinds that people write, group `mediamesh.io/v1alpha1`, and how they are read.
+
+`load` takes the text of a YAML file and gives `MediaConnection` objects, or one
+`UserError` that lists everything that is wrong with it. This package alone imports pydantic and
+yaml: what goes further into mediamesh are formats and plans.
+"""
+
+from mediamesh_core.kinds.connection import API_VERSION, Delivery, MediaConnection, Metadata, Pool, Sink, Source, Spec
+from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
+from mediamesh_core.kinds.loading import InvalidKinds, load
+from mediamesh_core.kinds.payload import Payload
+
+__all__ = [
+    "API_VERSION",
+    "Delivery",
+    "FileSink",
+    "FileSource",
+    "InvalidKinds",
+    "MediaConnection",
+    "MemifEndpoint",
+    "Metadata",
+    "Payload",
+    "PodEndpoint",
+    "Pool",
+    "Sink",
+    "Source",
+    "Spec",
+    "load",
+]

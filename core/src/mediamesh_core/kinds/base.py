@@ -1,0 +1,51 @@
+"""What all models have in common: camelCase in YAML, nothing unknown, nothing converted, nothing changed."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, NoReturn
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+
+def refuse(message: str, field: str = "") -> NoReturn:
+    """Refuse the value being validated; `field` names the part of it that is wrong, where it is a mapping."""
+    raise PydanticCustomError("refused", "{reason}", {"reason": message, "field": field})
+
+
+class Model(BaseModel):
+    """A mapping of a kind."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+    )
+    choices: ClassVar[tuple[str, ...]] = ()
+    """Fields of which exactly one is given; named in the answer to a field that does not exist."""
+
+    def chosen(self) -> str:
+        """Return the name of the one choice that is given; refuse none and several."""
+        given = [name for name in self.choices if getattr(self, name) is not None]
+        if len(given) != 1:
+            refuse(f"exactly one of {', '.join(self.choices)} is needed, not {' and '.join(given) or 'none'}")
+        return given[0]
+
+
+def _label(value: str) -> str:
+    letters = value.replace("-", "")
+    plain = letters.isascii() and letters.isalnum() and letters == letters.lower()
+    if not plain or len(value) > 63 or value.startswith("-") or value.endswith("-"):
+        refuse(f"{value[:80]!r} is not a name: 1 to 63 of a-z, 0-9 and '-', with a letter or digit at both ends")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+"""A DNS label (RFC 1123), as Kubernetes has it: it becomes part of socket, lock and metric names."""
+
+
+def twice(names: Sequence[str]) -> list[str]:
+    """Return the names that occur more than once."""
+    return [name for number, name in enumerate(names) if name in names[:number]]

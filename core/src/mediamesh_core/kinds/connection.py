@@ -1,0 +1,130 @@
+"""`MediaConnection`: one source, its sinks, one payload description."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from mediamesh_core.kinds.base import Label, Model, refuse, twice
+from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
+from mediamesh_core.kinds.payload import Payload
+from mediamesh_core.suggestions import shown
+
+API_VERSION = "mediamesh.io/v1alpha1"
+MAX_QUEUE = 8192
+"""Frames; the rings of memif have at most 16384 descriptors."""
+MAX_ATTACHMENTS = 1024
+MAX_FRAMES = 1 << 20
+DEFAULT_ATTACHMENTS = 4
+"""For pod sinks: enough for a rolling update of a few replicas, without asking for much memory."""
+
+
+class Metadata(Model):
+    """The part of Kubernetes' ObjectMeta that matters here; the rest of it is left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: Label
+    namespace: Label = "default"
+    uid: str = ""
+    generation: int = 0
+    labels: Annotated[dict[str, str], Field(default_factory=dict)]
+
+
+class Delivery(Model):
+    """What the hub does with a sink that falls behind, and where a late one begins."""
+
+    policy: Literal["dropOldest", "block", "disconnect"] = "dropOldest"
+    queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] = 4
+    """Frames one attachment may have at once, waiting or in hand."""
+    start: Literal["newest", "next"] = "newest"
+
+
+def _frames(value: object) -> int | None:
+    if value is None or value == "auto":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        refuse(f"{shown(value)} is neither auto nor an integer")
+    return value
+
+
+class Pool(Model):
+    """The memory of the flow."""
+
+    frames: Annotated[int | None, BeforeValidator(_frames), Field(ge=1, le=MAX_FRAMES)] = None
+    """None, written auto: as many as the endpoints can hold."""
+    huge_pages: bool = False
+
+
+class Source(Model):
+    """Where the frames come from: exactly one of the choices."""
+
+    choices = ("pod", "memif", "file")
+
+    name: Label = "source"
+    pod: PodEndpoint | None = None
+    memif: MemifEndpoint | None = None
+    file: FileSource | None = None
+    queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] | None = None
+    """Frames the source may have in hand; chosen by their size if left out."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        self.chosen()
+        return self
+
+
+class Sink(Model):
+    """Where the frames go: exactly one of the choices."""
+
+    choices = ("pod", "memif", "file")
+
+    name: Label
+    pod: PodEndpoint | None = None
+    memif: MemifEndpoint | None = None
+    file: FileSink | None = None
+    delivery: Delivery = Delivery()
+    max_attachments: Annotated[int, Field(ge=1, le=MAX_ATTACHMENTS)] | None = None
+    """Pods that can be attached at once; each has its own queue."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.chosen() != "pod" and self.max_attachments not in (None, 1):
+            refuse(f"{self.max_attachments} is more than 1, all that a {self.chosen()} sink can be", "maxAttachments")
+        return self
+
+    @property
+    def attachments(self) -> int:
+        """How many can be attached at once."""
+        return self.max_attachments or (DEFAULT_ATTACHMENTS if self.pod else 1)
+
+
+class Spec(Model):
+    """What is wanted."""
+
+    payload: Payload
+    source: Source
+    sinks: Annotated[tuple[Sink, ...], Field(strict=False, max_length=256)] = ()
+    pool: Pool = Pool()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [self.source.name, *(sink.name for sink in self.sinks)]
+        if repeated := twice(names):
+            refuse(f"the name {repeated[0]!r} is given to two endpoints; each needs its own", "sinks")
+        return self
+
+
+class MediaConnection(Model):
+    """A connection as people write it."""
+
+    api_version: Literal["mediamesh.io/v1alpha1"]
+    kind: Literal["MediaConnection"]
+    metadata: Metadata
+    spec: Spec
+    status: Annotated[dict[str, Any], Field(default_factory=dict)]
+    """Written by the operator; ignored here."""
+
+    @property
+    def full_name(self) -> str:
+        """The name by which clients attach: "namespace/name"."""
+        return f"{self.metadata.namespace}/{self.metadata.name}"

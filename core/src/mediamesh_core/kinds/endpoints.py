@@ -1,0 +1,92 @@
+"""What can stand at an end of a connection: an application, a file, a stock memif peer."""
+
+from pathlib import PurePosixPath
+from re import ASCII
+from re import compile as pattern
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from mediamesh_core.kinds.base import Model, refuse
+
+RECORDING_SUFFIXES = (".mkv", ".mp4", ".mov", ".wav", ".y4m", ".raw")
+_DIRECTIVES = "aAbBdGHIjmMpSuUVyYzZs%"
+"""Of strftime: those that cannot bring a '/' into a name, and mean the same everywhere."""
+_LONGEST_PATH = 1024
+_LONGEST_SOCKET = 100  # sun_path has 108 bytes; the abstract ones have no folder in front, but stay the same
+_SOCKET = pattern(r"@?[A-Za-z0-9][A-Za-z0-9._-]*", ASCII)
+_SECRET_BYTES = 24  # memif.h: memif_secret
+
+
+def _below_the_media_folder(path: str) -> str:
+    if not path or path.endswith("/") or len(path) > _LONGEST_PATH or not path.isprintable():
+        refuse(f"{path[:80]!r} is not the path of a file")
+    if path.startswith(("/", "~")) or ".." in PurePosixPath(path).parts:
+        refuse(f"{path[:80]!r} leaves the media folder; write a path relative to it, without '..'")
+    return path
+
+
+def _recording(path: str) -> str:
+    directives = _below_the_media_folder(path).replace("%%", "").split("%")[1:]
+    for directive in directives:
+        if directive[:1] not in _DIRECTIVES or not directive:
+            refuse(f"{'%' + directive[:1]!r} is not a part of a date; use %Y, %m, %d, %H, %M, %S, and %% for '%'")
+    if PurePosixPath(path).suffix not in RECORDING_SUFFIXES:
+        refuse(f"{path[-80:]!r} does not say which file it is to be; end it in {', '.join(RECORDING_SUFFIXES)}")
+    return path
+
+
+def _socket(name: str) -> str:
+    if not _SOCKET.fullmatch(name) or len(name) > _LONGEST_SOCKET:
+        refuse(f"{name[:80]!r} is not a socket; write a file name such as peer.sock, or @name for an abstract one")
+    return name
+
+
+def _secret(secret: str) -> str:
+    length = len(secret.encode())
+    if length > _SECRET_BYTES or "\0" in secret:
+        refuse(f"has {length} bytes, a memif secret has at most {_SECRET_BYTES} and no NUL")
+    return secret
+
+
+class PodEndpoint(Model):
+    """Applications: every pod of the namespace that has these labels; without a cluster, every process of this user."""
+
+    match_labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    token: Annotated[str, Field(max_length=256)] = ""
+    """What a client must show to attach, where that is wanted."""
+
+
+class FileSource(Model):
+    """A file that is played at its own rate."""
+
+    path: Annotated[str, AfterValidator(_below_the_media_folder)]
+    """Relative to the media folder."""
+    loop: bool = True
+    track: Annotated[int, Field(ge=0, le=255)] | None = None
+    """Number among the file's streams of the payload's kind, from 0; the best one if left out."""
+
+
+class FileSink(Model):
+    """A recording; its suffix chooses the container."""
+
+    path: Annotated[str, AfterValidator(_recording)]
+    """Relative to the media folder; parts of the date as strftime has them."""
+    segment_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
+    """Begin a new file after so many seconds; its path must then have a date down to the second."""
+
+
+class MemifEndpoint(Model):
+    """A peer that speaks memif by itself: DPDK, VPP, libmemif."""
+
+    role: Literal["server", "client"]
+    """Of the peer."""
+    socket: Annotated[str, AfterValidator(_socket)]
+    """File name, or @name for an abstract socket."""
+    id: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    secret: Annotated[str, AfterValidator(_secret)] = ""
+    access: Literal["copy", "shared"] = "copy"
+    """shared: the peer maps the pool itself, writable, since stock peers cannot otherwise; nothing protects it then."""
+    chunk: Annotated[int, Field(ge=64, lt=2**31)] | None = None
+    """Most bytes per descriptor; chosen by what the peer calls itself if left out."""
+    rings: Annotated[int, Field(ge=1, le=8)] = 1
