@@ -35,8 +35,8 @@ bench: $(SYNCED) ## all benchmarks in one table; ONLY=name: one of them
 asan: $(SYNCED) ## the native tests under AddressSanitizer
 	@.ci/step asan .ci/asan
 
-generate: $(SYNCED) ## the message classes, from the .proto files
-	@python protos/generate.py
+generate: $(SYNCED) ## message classes and reference pages, from what they tell of
+	@.ci/generate
 
 format: $(SYNCED) ## format the code and mend what ruff can
 	@ruff check -q --fix-only . && ruff format -q .
@@ -62,4 +62,4 @@ check-stubs:
 check-imports:
 	@.ci/step imports lint-imports --no-logo --cache-dir $(CACHE)/import-linter
 check-generated:
-	@.ci/step generated python protos/generate.py --check
+	@.ci/step generated .ci/generate --check
