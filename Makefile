@@ -1,11 +1,14 @@
 # All that a developer starts. `make` alone lists it.
 SHELL := /bin/bash
 CACHE := $(HOME)/.cache/mediamesh
+# make test UV_PYTHON=3.13 uses an environment of its own
 export UV_PYTHON ?= 3.11
 export UV_PYTHON_DOWNLOADS := never
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VENV := $(if $(filter 3.11,$(UV_PYTHON)),$(CURDIR)/.venv,$(CACHE)/venv-$(notdir $(UV_PYTHON)))
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export PATH := $(VENV)/bin:$(PATH)
 
-SYNCED := .venv/.synced
+SYNCED := $(VENV)/.synced
 INPUTS := pyproject.toml uv.lock $(wildcard */pyproject.toml) \
           $(shell find cython_ext/meson.build cython_ext/src -type f -not -name '*.pyc')
 CHECKS := check-format check-lint check-types check-stubs check-imports check-generated
