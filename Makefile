@@ -4,7 +4,7 @@ CACHE := $(HOME)/.cache/mediamesh
 # make test UV_PYTHON=3.13 uses an environment of its own
 export UV_PYTHON ?= 3.11
 export UV_PYTHON_DOWNLOADS := never
-VENV := $(if $(filter 3.11,$(UV_PYTHON)),$(CURDIR)/.venv,$(CACHE)/venv-$(notdir $(UV_PYTHON)))
+VENV := $(CURDIR)/.venv$(if $(filter 3.11,$(UV_PYTHON)),,-$(notdir $(UV_PYTHON)))
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PATH := $(VENV)/bin:$(PATH)
 
@@ -47,7 +47,7 @@ format: $(SYNCED) ## format the code and mend what ruff can
 setup: $(SYNCED) ## the virtual environment; everything above does it by itself
 
 clean: ## remove all that make has made
-	@rm -rf .venv build dist bench/results cython_ext/build $(CACHE)
+	@rm -rf .venv .venv-* build dist bench/results cython_ext/build $(CACHE)
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(SYNCED): $(INPUTS)
