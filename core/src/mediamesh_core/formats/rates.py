@@ -14,6 +14,7 @@ from mediamesh_core.suggestions import shown
 
 _RATE = pattern(r"([0-9]{1,9})(?:/([0-9]{1,9}))?", flags=256)  # re.ASCII
 _HIGHEST = 1_000_000
+_LONGEST = 999_999_999
 _NTSC_TOLERANCE = Decimal("0.006")  # 23.98 is written for 23.976…, 59.94 for 59.940…
 
 
@@ -31,6 +32,8 @@ def exact_rate(value: object, field: str = "frameRate") -> Fraction:
     if isinstance(value, float):
         raise FormatError(field, _instead_of(str(value)))
     rate = Fraction(value) if isinstance(value, (int, Fraction)) else _parsed(value, field)
+    if max(rate.numerator, rate.denominator) > _LONGEST:
+        raise FormatError(field, f"{shown(value)} has more than nine digits above or below the line")
     if not 0 < rate <= _HIGHEST:
         raise FormatError(field, f"{shown(value)} is not above 0 and at most {_HIGHEST} frames/s")
     return rate
