@@ -91,11 +91,13 @@ def _processes() -> Iterator[str]:
 def _is_ours(pid: str) -> bool:
     if pid == str(os.getpid()):
         return False
-    if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(os.getpid()):
+    parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    if parent == str(os.getpid()):
         return True
     environment = Path(f"/proc/{pid}/environ").read_bytes()
     ours = f"{MARK}={os.environ[MARK]}".encode() in environment
-    if environment and not ours:  # it is empty in the moment of an exec
+    # A process has no environment in the moment of an exec; the kernel's threads (parent 2) never have one.
+    if not ours and (environment or parent in {"0", "2"}):
         _FOREIGN.add(pid)
     return ours
 
