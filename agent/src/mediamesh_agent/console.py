@@ -1,0 +1,77 @@
+"""What `mediamesh up` says in its terminal: a few lines that are drawn over, or, elsewhere, one line per change."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from mediamesh_agent.page import payload_label
+from mediamesh_agent.picture import FlowPicture, Part, Picture
+
+_MARKS = {"Flowing": "●", "Backoff": "✕", "Failed": "✕", "Stopped": "✕"}
+
+
+def rows(picture: Picture) -> Iterator[str]:
+    """Yield the status, one part a line."""
+    if picture.hub is None:
+        yield "hub        not running"
+    else:
+        hub = picture.hub
+        yield f"hub        pid {hub.pid}, {hub.cpu:.1%} of a core, pools {hub.memory_bytes / 2**20:.0f} MiB"
+    for flow in picture.flows:
+        yield f"{flow.connection}  {flow.state}  {payload_label(flow.payload)}{_because(flow)}"
+        yield from (_row(part) for part in flow.parts)
+
+
+def _because(flow: FlowPicture) -> str:
+    return f"  ({flow.detail})" if flow.detail else ""
+
+
+def _row(part: Part) -> str:
+    head = f"  {_MARKS.get(part.state, '○')} {part.role:6} {part.endpoint:12} {part.state:9} {part.rate:8.1f}/s"
+    if part.role == "source":
+        return f"{head} {part.megabits:9.1f} Mbit/s"
+    late = f" p50 {part.latency.p50 / 1e3:.0f} µs p99 {part.latency.p99 / 1e3:.0f} µs" if part.latency else ""
+    return f"{head} {part.megabits:9.1f} Mbit/s {part.dropped:6} dropped{late}"
+
+
+@dataclass(slots=True)
+class Console:
+    """Writes to one stream; `live` when lines can be drawn over."""
+
+    stream: TextIO
+    live: bool
+    _drawn: int = 0
+    _said: dict[str, str] = field(default_factory=dict)
+
+    def say(self, line: str) -> None:
+        """Write a line that stays."""
+        self._wipe()
+        print(line, file=self.stream, flush=True)
+
+    def show(self, picture: Picture, problems: dict[str, str]) -> None:
+        """Bring the status up to date, and say which problems are new or gone."""
+        self._say_changes({f"problem with {subject}": text for subject, text in problems.items()}, gone="is over")
+        if self.live:
+            self._wipe()
+            lines = list(rows(picture))
+            print("\n".join(lines), file=self.stream, flush=True)
+            self._drawn = len(lines)
+            return
+        hub = {"hub": f"pid {picture.hub.pid}" if picture.hub else "not running"}
+        states = {f"{part.connection} {part.endpoint}": part.state for flow in picture.flows for part in flow.parts}
+        self._say_changes(hub | states, gone="is gone", keep="problem with ")
+
+    def _say_changes(self, now: dict[str, str], *, gone: str, keep: str = "") -> None:
+        mine = {subject for subject in self._said if subject.startswith("problem with ") != bool(keep)}
+        for subject in sorted(mine - now.keys()):
+            self.say(f"{subject}: {gone}")
+            del self._said[subject]
+        for subject, text in now.items():
+            if self._said.get(subject) != text:
+                self.say(f"{subject}: {text}")
+                self._said[subject] = text
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            self.stream.write(f"\x1b[{self._drawn}F\x1b[J")
+            self._drawn = 0

@@ -1,0 +1,242 @@
+"""Metrics in Prometheus' words, made from what the agent knows at the moment it is asked.
+
+Every metric is defined once, in `METRICS`; the reference page is generated from these definitions
+(`python -m mediamesh_agent.metrics_page`). Counters per endpoint come from the ledger, so they only grow while
+the agent lives. The latency histogram keeps one bucket per octave of the hub's quarter-octave buckets; its sum
+is reckoned from the middles of the fine buckets and so is right to about a tenth.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import Final, Literal
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from mediamesh_agent.agent import Agent
+from mediamesh_agent.errors import MetricUndefined
+from mediamesh_core.states import BridgeState, FlowState
+from mediamesh_native.latency import BUCKETS, upper_bound
+from mediamesh_protos import hub_pb2
+
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+Sample = tuple[Sequence[str], float]
+_OCTAVE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The definition of one metric."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+_ENDPOINT = ("connection", "endpoint")
+METRICS: Final = (
+    Metric("mediamesh_build_info", "gauge", "Always 1; what runs here.", ("version", "python")),
+    Metric(
+        "mediamesh_agent_hub_starts_total", "counter", "Hubs that this agent has started; more than 1 means crashes."
+    ),
+    Metric(
+        "mediamesh_agent_problems",
+        "gauge",
+        "What is wrong right now: the plan's files, the hub, flows that cannot be set up.",
+    ),
+    Metric("mediamesh_hub_up", "gauge", "1 while the hub answers on its control socket."),
+    Metric("mediamesh_hub_plan_revision", "gauge", "Revision of the plan in force."),
+    Metric(
+        "mediamesh_hub_start_timestamp_seconds", "gauge", "When the hub, or the first of the hubs it succeeds, began."
+    ),
+    Metric("mediamesh_hub_handovers_total", "counter", "Times a hub handed over to its successor."),
+    Metric("mediamesh_hub_engine_cpu_seconds_total", "counter", "CPU time of the engine's thread."),
+    Metric("mediamesh_hub_engine_wakeups_total", "counter", "Times the engine's thread was woken."),
+    Metric("mediamesh_hub_engine_signals_total", "counter", "Clients woken through an eventfd."),
+    Metric(
+        "mediamesh_hub_bytes_copied_total",
+        "counter",
+        "Payload bytes copied: only for stock memif peers with access copy.",
+    ),
+    Metric("mediamesh_hub_memory_bytes", "gauge", "Memory of all frame pools."),
+    Metric("mediamesh_hub_memory_limit_bytes", "gauge", "What all frame pools together may take."),
+    Metric("mediamesh_hub_flow_state", "gauge", "1 for the state a flow is in.", ("connection", "state")),
+    Metric("mediamesh_hub_pool_frames", "gauge", "Frames in the flow's pool.", ("connection",)),
+    Metric("mediamesh_hub_pool_free_frames", "gauge", "Frames of the pool that nobody has.", ("connection",)),
+    Metric("mediamesh_hub_pool_bytes", "gauge", "Memory of the flow's pool.", ("connection",)),
+    Metric("mediamesh_hub_pool_sealed", "gauge", "1 if no consumer can write the pool by any means.", ("connection",)),
+    Metric("mediamesh_hub_attachments", "gauge", "Clients attached to the endpoint now.", _ENDPOINT),
+    Metric(
+        "mediamesh_hub_frames_total",
+        "counter",
+        "Frames accepted from a source (direction in) or delivered to a sink's ring (direction out).",
+        (*_ENDPOINT, "direction"),
+    ),
+    Metric(
+        "mediamesh_hub_bytes_total",
+        "counter",
+        "Payload bytes accepted from a source (direction in). Sinks read the same memory.",
+        (*_ENDPOINT, "direction"),
+    ),
+    Metric("mediamesh_hub_frames_received_total", "counter", "Frames taken by sinks, by their own count.", _ENDPOINT),
+    Metric(
+        "mediamesh_hub_frames_dropped_total",
+        "counter",
+        "Frames that a sink did not get; QueueFull: it was too slow for its delivery policy dropOldest.",
+        (*_ENDPOINT, "reason"),
+    ),
+    Metric(
+        "mediamesh_hub_ring_occupancy_ratio",
+        "gauge",
+        "Share of its queue that the endpoint's fullest attachment has, waiting or in hand.",
+        _ENDPOINT,
+    ),
+    Metric(
+        "mediamesh_hub_frame_latency_seconds",
+        "histogram",
+        "From a source's send to a sink having the frame, by the sink's clock readings.",
+        _ENDPOINT,
+    ),
+    Metric("mediamesh_hub_reattached_total", "counter", "Times a client attached again by itself.", _ENDPOINT),
+    Metric("mediamesh_hub_attachments_ended_total", "counter", "Attachments that ended badly.", (*_ENDPOINT, "reason")),
+    Metric(
+        "mediamesh_bridge_restarts_total", "counter", "Times the hub started the bridge again.", (*_ENDPOINT, "bridge")
+    ),
+    Metric("mediamesh_bridge_state", "gauge", "1 for the state a bridge is in.", (*_ENDPOINT, "bridge", "state")),
+)
+_BY_NAME: Final = {metric.name: metric for metric in METRICS}
+
+
+class AgentCollector(Collector):
+    """Gives `prometheus_client` the families of one agent."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def collect(self) -> Iterable[Family]:
+        """Return all families; those of the hub are absent while no hub answers."""
+        facts = self._agent.facts
+        observed = facts.observed
+        yield _family("mediamesh_build_info", [((version("mediamesh-agent"), platform.python_version()), 1)])
+        yield _single("mediamesh_agent_hub_starts_total", facts.hub_starts)
+        yield _single("mediamesh_agent_problems", len(facts.problems))
+        yield _single("mediamesh_hub_up", observed is not None)
+        yield from self._totals()
+        if observed is not None:
+            yield from _hub(observed)
+            yield from _flows(observed)
+            yield from _attachments(observed)
+            yield from _bridges(observed)
+
+    def _totals(self) -> Iterator[Family]:
+        ledger = self._agent.facts.ledger
+        sources = {(flow.connection, flow.source.name) for flow in self._agent.desired.plan.flows}
+        endpoints = ledger.endpoints()
+        sinks = {key: counted for key, counted in endpoints.items() if key not in sources}
+        directions = ((key, "in" if key in sources else "out", counted.frames) for key, counted in endpoints.items())
+        yield _family("mediamesh_hub_frames_total", [((*key, way), frames) for key, way, frames in directions])
+        flows = ledger.flows()
+        sent = [((*key, "in"), flows[key[0]].bytes) for key in sorted(sources) if key[0] in flows]
+        yield _family("mediamesh_hub_bytes_total", sent)
+        yield _family("mediamesh_hub_frames_received_total", [(key, sink.received) for key, sink in sinks.items()])
+        dropped = [((*key, "QueueFull"), sink.dropped) for key, sink in sinks.items()]
+        yield _family("mediamesh_hub_frames_dropped_total", dropped)
+        yield _family("mediamesh_hub_reattached_total", [(key, end.reattached) for key, end in endpoints.items()])
+        yield _family("mediamesh_hub_attachments_ended_total", list(ledger.ends().items()))
+        latency = _histogram("mediamesh_hub_frame_latency_seconds")
+        for key, sink in sinks.items():
+            latency.add_metric(key, *octaves(sink.latency))
+        yield latency
+
+
+def octaves(histogram: Sequence[int]) -> tuple[list[tuple[str, float]], float]:
+    """Return cumulative buckets (seconds), one per octave, and the approximate sum of the values."""
+    buckets, total = [], 0
+    for bucket, count in enumerate(histogram):
+        total += count
+        if bucket % _OCTAVE == 0 and bucket < BUCKETS - 1:
+            buckets.append((repr(upper_bound(bucket) / 1e9), float(total)))
+    buckets.append(("+Inf", float(total)))
+    return buckets, sum(count * _middle(bucket) for bucket, count in enumerate(histogram) if count) / 1e9
+
+
+@cache
+def _middle(bucket: int) -> float:
+    lower = upper_bound(bucket - 1) if bucket else 0
+    return (lower + upper_bound(bucket)) / 2
+
+
+def _hub(observed: hub_pb2.Observed) -> Iterator[Family]:
+    fields = {
+        "mediamesh_hub_plan_revision": observed.revision,
+        "mediamesh_hub_start_timestamp_seconds": observed.started,
+        "mediamesh_hub_handovers_total": observed.handovers,
+        "mediamesh_hub_engine_cpu_seconds_total": observed.engine_cpu_seconds,
+        "mediamesh_hub_engine_wakeups_total": observed.engine_wakeups,
+        "mediamesh_hub_engine_signals_total": observed.engine_signals,
+        "mediamesh_hub_bytes_copied_total": observed.bytes_copied,
+        "mediamesh_hub_memory_bytes": observed.memory_bytes,
+        "mediamesh_hub_memory_limit_bytes": observed.memory_limit_bytes,
+    }
+    return (_single(name, value) for name, value in fields.items())
+
+
+def _flows(observed: hub_pb2.Observed) -> Iterator[Family]:
+    states = [((flow.connection, state), flow.state == state) for flow in observed.flows for state in FlowState]
+    yield _family("mediamesh_hub_flow_state", states)
+    fields: dict[str, Callable[[hub_pb2.ObservedFlow], float]] = {
+        "mediamesh_hub_pool_frames": lambda flow: flow.pool_frames,
+        "mediamesh_hub_pool_free_frames": lambda flow: flow.pool_free,
+        "mediamesh_hub_pool_bytes": lambda flow: flow.pool_bytes,
+        "mediamesh_hub_pool_sealed": lambda flow: flow.sealed,
+    }
+    for name, field in fields.items():
+        yield _family(name, [((flow.connection,), field(flow)) for flow in observed.flows])
+
+
+def _attachments(observed: hub_pb2.Observed) -> Iterator[Family]:
+    count: dict[tuple[str, str], int] = {}
+    fullest: dict[tuple[str, str], float] = {}
+    for flow in observed.flows:
+        for attachment in flow.attachments:
+            key = (flow.connection, attachment.endpoint)
+            count[key] = count.get(key, 0) + 1
+            fullest[key] = max(fullest.get(key, 0.0), attachment.occupancy / max(attachment.queue, 1))
+    yield _family("mediamesh_hub_attachments", list(count.items()))
+    yield _family("mediamesh_hub_ring_occupancy_ratio", list(fullest.items()))
+
+
+def _bridges(observed: hub_pb2.Observed) -> Iterator[Family]:
+    named = [((bridge.connection, bridge.endpoint, bridge.bridge), bridge) for bridge in observed.bridges]
+    yield _family("mediamesh_bridge_restarts_total", [(labels, bridge.restarts) for labels, bridge in named])
+    states = [((*labels, state), bridge.state == state) for labels, bridge in named for state in BridgeState]
+    yield _family("mediamesh_bridge_state", states)
+
+
+def _single(name: str, value: float) -> Family:
+    return _family(name, [((), value)])
+
+
+def _family(name: str, samples: Iterable[Sample]) -> CounterMetricFamily | GaugeMetricFamily:
+    metric = _definition(name)
+    make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = make(metric.name, metric.help, labels=metric.labels)
+    for labels, value in samples:
+        family.add_metric(labels, float(value))
+    return family
+
+
+def _histogram(name: str) -> HistogramMetricFamily:
+    metric = _definition(name)
+    return HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+
+def _definition(name: str) -> Metric:
+    try:
+        return _BY_NAME[name]
+    except KeyError as error:
+        raise MetricUndefined(f"{name} is not in METRICS") from error
