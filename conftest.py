@@ -94,10 +94,10 @@ def _is_ours(pid: str) -> bool:
     parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
     if parent == str(os.getpid()):
         return True
-    environment = Path(f"/proc/{pid}/environ").read_bytes()
+    kernel = parent in {"0", "2"}  # its threads have no environment to look at
+    environment = b"" if kernel else Path(f"/proc/{pid}/environ").read_bytes()
     ours = f"{MARK}={os.environ[MARK]}".encode() in environment
-    # A process has no environment in the moment of an exec; the kernel's threads (parent 2) never have one.
-    if not ours and (environment or parent in {"0", "2"}):
+    if kernel or (environment and not ours):  # empty in the moment of an exec
         _FOREIGN.add(pid)
     return ours
 
