@@ -1,0 +1,256 @@
+"""The hub as a whole: its parts put together, its requests answered, its end in the right order.
+
+The end: nobody new is let in, the bridges that feed flows finish, the sinks get what is still under way, the
+bridges that record close their files, then applications are told, then memory goes. Each step is bounded; a second
+SIGTERM skips the waiting.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from mediamesh_agent.hub import handover, plan_file
+from mediamesh_agent.hub.apply import Applier, instructions
+from mediamesh_agent.hub.attachment import Attachment
+from mediamesh_agent.hub.book import Book
+from mediamesh_agent.hub.bridge_process import Launcher
+from mediamesh_agent.hub.control import Control
+from mediamesh_agent.hub.door import Doors
+from mediamesh_agent.hub.errors import AttachmentEnded, HubError
+from mediamesh_agent.hub.observe import Identity, observe
+from mediamesh_agent.hub.pools import PoolMaker
+from mediamesh_agent.hub.root import CONTROL_BACKLOG, CONTROL_SOCKET, Root
+from mediamesh_agent.hub.service import Service
+from mediamesh_agent.hub.succession import Inheritance
+from mediamesh_agent.hub.supervisor import Supervisor
+from mediamesh_native.engine import Engine
+from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
+
+log = logging.getLogger(__name__)
+
+_SETTLE = 1.0
+_DRAIN = 1.0
+_RECORDERS = 10.0
+_FEEDERS = 5.0
+
+
+class Hub:
+    """One hub on one root."""
+
+    def __init__(self, root: Root, maker: PoolMaker, *, polling: bool, inheritance: Inheritance | None = None) -> None:
+        self.root = root
+        self.identity = Identity(started=time.time())
+        self.plan = plan_pb2.NodePlan()
+        self.leaving = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self.handed_over = False
+        engine = inheritance.engine if inheritance else Engine(polling=polling)
+        self.supervisor = Supervisor(root.bridges, Launcher(root.path, root.bridges))
+        self.service = Service(engine, maker, Book(time.time, time.monotonic), self.supervisor)
+        self.service.on_attached = self._attached
+        self.doors = Doors(root, self.service.welcome)
+        listener = inheritance.control if inheritance else root.listen("", CONTROL_SOCKET, 0o600, CONTROL_BACKLOG)
+        self.control = Control(listener, self.answer)
+        self.applier = Applier(self.service, self.doors, self.supervisor, maker.budget.limit)
+        self._changing = asyncio.Lock()
+        if inheritance is not None:
+            self._inherit(inheritance)
+
+    def _inherit(self, inheritance: Inheritance) -> None:
+        state, service = inheritance.state, self.service
+        self.plan = state.plan
+        self.identity.started, self.identity.handovers = state.started, state.handovers + 1
+        service.last_number = state.last_attachment
+        service.book.restore(state.ended)
+        for flow in inheritance.flows:
+            service.flows[flow.name] = flow
+            for attachment in flow.attachments.values():
+                service.watch(attachment)
+        for folder, listener in inheritance.doors.items():
+            self.doors.adopt(folder, listener)
+        told = {(one.connection, one.endpoint): one for one in instructions(self.plan.flows)}
+        self.supervisor.restore(state.bridges, lambda connection, endpoint: told.get((connection, endpoint)))
+
+    async def start(self) -> None:
+        """Serve: first whoever is there, then the last plan."""
+        self._resume()
+        plan = self.plan if self.identity.handovers else plan_file.load(self.root)
+        self.doors.arrange({"", *self.doors.listeners})
+        if plan is not None:
+            async with self._changing:
+                self.plan = plan
+                await self.applier.apply(plan)
+        self.supervisor.dismiss_strangers()
+
+    def _resume(self) -> None:
+        """Let the engine run and the sockets be read."""
+        service = self.service
+        service.engine.start()
+        asyncio.get_running_loop().add_reader(service.engine.event_fd, service.on_engine_event)
+        service.on_engine_event()
+        self.doors.open()
+        self.control.open()
+
+    def _attached(self, attachment: Attachment) -> None:
+        grant = attachment.grant
+        if grant.kind == "bridge":
+            self.supervisor.attached(grant.connection, grant.endpoint)
+
+    # --- requests
+
+    async def answer(self, request: hub_pb2.HubRequest, sock: socket.socket) -> hub_pb2.HubReply | None:
+        """Answer one request of the control socket."""
+        kind = request.WhichOneof("request")
+        answers: Mapping[str | None, Callable[[], Awaitable[hub_pb2.HubReply | None]]] = {
+            "apply": lambda: self._apply(request.apply),
+            "observe": self._observe,
+            "shutdown": self._shutdown,
+            "restart": lambda: self._restart(request.restart),
+            "handover": lambda: self._hand_over(request.handover, sock),
+        }
+        if kind not in answers:
+            raise HubError("BadRequest", "a request that this hub does not know")
+        return await answers[kind]()
+
+    async def _apply(self, plan: plan_pb2.NodePlan) -> hub_pb2.HubReply:
+        async with self._changing:
+            if self.leaving.is_set():
+                raise HubError("HubStopping", "the hub is going down", transient=True)
+            applied = await self.applier.apply(plan)
+            if plan != self.plan:
+                self.plan = plan
+                await asyncio.to_thread(plan_file.save, self.root, plan)
+        return hub_pb2.HubReply(applied=applied)
+
+    async def _observe(self) -> hub_pb2.HubReply:
+        observed = observe(self.identity, self.plan.revision, self.service, self.supervisor, self.applier.errors)
+        return hub_pb2.HubReply(observed=observed)
+
+    async def _shutdown(self) -> hub_pb2.HubReply:
+        self.leaving.set()
+        return hub_pb2.HubReply(done=hub_pb2.Done())
+
+    async def _restart(self, request: hub_pb2.Restart) -> hub_pb2.HubReply:
+        if not self.supervisor.restart(request.connection, request.endpoint):
+            flow = self.service.flows.get(request.connection)
+            end = AttachmentEnded("Restarted", "a person asked for a restart")
+            if flow is None or not self.service.end_all(flow, end, endpoint=request.endpoint):
+                text = f"nothing runs at {request.endpoint!r} of {request.connection!r}"
+                raise HubError("NoSuchPart", text)
+        return hub_pb2.HubReply(done=hub_pb2.Done())
+
+    # --- handing over
+
+    async def _hand_over(self, request: hub_pb2.Handover, sock: socket.socket) -> hub_pb2.HubReply | None:
+        if request.state_version != handover.STATE_VERSION:
+            text = (
+                f"this hub hands over version {handover.STATE_VERSION}, not {request.state_version}: restart it instead"
+            )
+            raise HubError("HandoverVersion", text)
+        async with self._changing:
+            if self.leaving.is_set():
+                raise HubError("HubStopping", "the hub is going down")
+            self.doors.shut()
+            self.control.shut()
+            try:
+                await self.doors.settle(_SETTLE)
+                await self._settle_pools()
+                self._give(sock)
+            finally:
+                if not self.handed_over:
+                    self._resume()
+        self.leaving.set()
+        return None
+
+    async def _settle_pools(self) -> None:
+        making = [flow.making for flow in self.service.flows.values() if flow.making and not flow.making.done()]
+        if making:
+            _, late = await asyncio.wait(making, timeout=handover.PATIENCE)
+            for task in late:
+                task.cancel()
+
+    def _give(self, sock: socket.socket) -> None:
+        """Block until it is done: while a successor takes over, nothing here may change."""
+        asyncio.get_running_loop().remove_reader(self.service.engine.event_fd)
+        self.service.on_engine_event()
+        places = handover.Descriptors()
+        state = self._describe(places)
+        began = time.monotonic()
+        handover.give(sock, state, places.fds, self.service.engine.freeze)
+        self.handed_over = True
+        log.info("handed over %d descriptors in %.1f ms", len(places.fds), 1000 * (time.monotonic() - began))
+
+    def _describe(self, places: handover.Descriptors) -> handover_pb2.HandoverState:
+        service = self.service
+        state = handover_pb2.HandoverState(
+            version=handover.STATE_VERSION,
+            lock=places.place(self.root.lock),
+            control=places.place(self.control.listener.fileno()),
+            doors=[
+                handover_pb2.HandoverDoor(folder=folder, listener=places.place(listener.fileno()))
+                for folder, listener in self.doors.listeners.items()
+            ],
+            plan=self.plan,
+            started=self.identity.started,
+            handovers=self.identity.handovers,
+            last_attachment=service.last_number,
+            flows=[handover.describe_flow(flow, places) for flow in service.flows.values()],
+            bridges=self.supervisor.observed(),
+            ended=service.book.observed(),
+        )
+        state.descriptors = len(places.fds)
+        return state
+
+    # --- the end
+
+    async def stop(self) -> None:
+        """End everything in the order that loses least."""
+        async with self._changing:
+            self.service.stopping = True
+            self.doors.remove_all()
+            await self.doors.settle(0)
+            await self._unless_hurried(self._end_politely())
+            await self._end_bridges(0.0)
+            self._end_attachments()
+            await self._settle_pools()
+            await self.control.close()
+            self._give_back()
+
+    async def _end_politely(self) -> None:
+        await self.supervisor.stop("source", _FEEDERS)
+        await self._drained()
+        await self.supervisor.stop("sink", _RECORDERS)
+
+    async def _unless_hurried(self, work: Awaitable[None]) -> None:
+        working = asyncio.ensure_future(work)
+        hurried = asyncio.ensure_future(self.hurry.wait())
+        await asyncio.wait({working, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (working, hurried):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+    async def _drained(self) -> None:
+        """Wait, within bounds, until sinks have taken and given back what is under way."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN):
+                while any(self.service.occupancies()):  # noqa: ASYNC110 -- a counter in memory wakes nobody
+                    await asyncio.sleep(_DRAIN / 100)
+
+    async def _end_bridges(self, patience: float) -> None:
+        for role in ("source", "sink"):
+            await self.supervisor.stop(role, patience)
+
+    def _end_attachments(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.service.engine.event_fd)
+        for flow in list(self.service.flows.values()):
+            self.service.remove_flow(flow, AttachmentEnded("HubStopping", "the hub is going down"))
+
+    def _give_back(self) -> None:
+        self.service.engine.close()
+        self.service.release()
+        self.root.unlink("", CONTROL_SOCKET)
+        self.root.close()

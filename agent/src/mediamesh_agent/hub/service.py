@@ -1,0 +1,315 @@
+"""Serving clients: where the plan, the flows, the engine and the clients' sockets meet.
+
+The order when a source has shaken hands is what keeps frames safe: seal the pool (the source has mapped it, nobody
+else ever can), tell every sink, and only then let the engine put descriptors of it on rings. Whatever ends an
+attachment, its frames are back in the engine before its rings are unmapped.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from mediamesh_agent.hub import admission, link, reception
+from mediamesh_agent.hub.attachment import WITHDRAWALS, Attachment
+from mediamesh_agent.hub.book import Book
+from mediamesh_agent.hub.errors import AttachmentEnded, HubError, Refused
+from mediamesh_agent.hub.flows import Flow
+from mediamesh_agent.hub.pools import PoolMaker
+from mediamesh_native.engine import Drained, Ended, Engine
+from mediamesh_native.pool import PoolError, RingRegion
+from mediamesh_protos import attach_pb2, plan_pb2
+
+log = logging.getLogger(__name__)
+
+_ENDINGS = {
+    "IndexJump": "a ring index moved further than the ring is long",
+    "ForeignBuffer": "it sent a frame that was not its own",
+    "BadLength": "it sent a frame longer than a frame can be",
+    "BadReturn": "it gave back a frame that it did not have",
+    "ClaimJump": "it claimed frames that it was never given",
+    "SlowSink": "it fell behind, and its delivery policy is disconnect",
+    "EventBlocked": "its eventfd was filled up so that the hub would hang",
+    "BadChain": "it sent a chain of descriptors that does not end well",
+}
+_OFTEN = 0.02
+_SELDOM = 0.2
+
+
+class Service:
+    """Flows and their attachments."""
+
+    def __init__(self, engine: Engine, maker: PoolMaker, book: Book, bridges: "admission.Bridges") -> None:
+        self.engine = engine
+        self.maker = maker
+        self.book = book
+        self.flows: dict[str, Flow] = {}
+        self.by_engine: dict[int, Attachment] = {}
+        self.last_number = 0
+        self.on_attached: Callable[[Attachment], None] = lambda _: None
+        self.stopping = False
+        self._bridges = bridges
+        self._filler = reception.make_filler()
+        self._watch: asyncio.TimerHandle | None = None
+        maker.spares = self._give_up_spares
+
+    # --- clients
+
+    async def welcome(self, sock: socket.socket, peer: admission.Peer) -> None:
+        """Take a client from its first message until it serves or is gone."""
+        request = attach_pb2.AttachRequest()
+        attachment = None
+        try:
+            request = await reception.read_request(sock)
+            attachment = self._grant(request, sock, peer)
+            await self._introduce(attachment)
+            self._serve(attachment)
+        except Refused as refusal:
+            self._forget(attachment, refusal)
+            self._note(request, refusal)
+            reception.refuse(sock, refusal)
+        except AttachmentEnded as end:
+            self._end_early(sock, attachment, request, end)
+        except asyncio.CancelledError:
+            pushed_out = AttachmentEnded("PushedOut", "too many clients were half-way")
+            withdrawn = attachment.withdrawn if attachment else None
+            self._end_early(sock, attachment, request, withdrawn or pushed_out)
+            raise
+
+    def _grant(self, request: attach_pb2.AttachRequest, sock: socket.socket, peer: admission.Peer) -> Attachment:
+        if self.stopping:
+            raise Refused("HubStopping", "the hub is going down", transient=True)
+        flow = self.flows.get(admission.full_name(request.connection))
+        grant = admission.admit(request, peer, flow.plan if flow else None, flow, self._bridges)
+        try:
+            rings = RingRegion(grant.queue)
+        except OSError as error:
+            raise Refused("OutOfMemory", f"no memory for rings: {error.strerror}", transient=True) from error
+        self.last_number += 1
+        client = request.client[:64]
+        attachment = Attachment(self.last_number, grant, peer, client, sock, rings, request.wait_for_sinks)
+        attachment.next_sequence = request.next_sequence
+        attachment.task = asyncio.current_task()
+        known = self.flows[grant.connection]
+        attachment.reattached = known.count_attach(grant.endpoint, peer.folder, client)
+        known.attachments[attachment.number] = attachment
+        return attachment
+
+    async def _introduce(self, attachment: Attachment) -> None:
+        flow = self.flows[attachment.grant.connection]
+        pool = None
+        if attachment.grant.role == "source":
+            attachment.region, live = await flow.offer_pool()
+            pool = attachment.region, live.pool
+        sequence = max(self.engine.flow_counters(flow.number).next_sequence, attachment.next_sequence)
+        reply = reception.reply_to(attachment, flow.plan.payload, flow.plan.capacity, sequence)
+        _say(attachment.socket, reply)
+        await reception.Handshake(attachment.socket, attachment.rings, pool, self._filler).run()
+
+    def _serve(self, attachment: Attachment) -> None:
+        flow = self.flows[attachment.grant.connection]
+        number = (
+            self._add_source(flow, attachment)
+            if attachment.grant.role == "source"
+            else self._add_sink(flow, attachment)
+        )
+        attachment.serve(number)
+        self.watch(attachment)
+        self._release_source(flow)
+        self.on_attached(attachment)
+        log.info("%s attached", attachment, extra={"fields": _fields(attachment)})
+
+    def _add_source(self, flow: Flow, attachment: Attachment) -> int:
+        if flow.offered is None:
+            raise AttachmentEnded("PoolWithdrawn", "the pool was withdrawn during the handshake")
+        try:
+            flow.offered.pool.seal()
+        except PoolError as error:
+            raise AttachmentEnded(error.reason, error.strerror or str(error)) from error
+        pool = flow.install(attachment.region)
+        for sink in flow.sinks:
+            self._attempt(sink, partial(link.announce, sink, flow.current, pool))
+        self.engine.set_pool(flow.number, pool, flow.current)
+        return self.engine.add_source(
+            flow.number,
+            attachment.rings,
+            queue=attachment.grant.queue,
+            held=len(flow.sinks) < attachment.wait_for_sinks,
+            discontinuity=flow.generation > 1 or attachment.next_sequence > 0,
+            next_sequence=attachment.next_sequence,
+        )
+
+    def _add_sink(self, flow: Flow, attachment: Attachment) -> int:
+        if flow.current in flow.pools:
+            link.announce(attachment, flow.current, flow.pools[flow.current].pool)
+        grant = attachment.grant
+        policy = grant.policy or "dropOldest"
+        return self.engine.add_sink(
+            flow.number, attachment.rings, queue=grant.queue, policy=policy, newest=grant.newest
+        )
+
+    def _release_source(self, flow: Flow) -> None:
+        source = flow.source
+        if source is not None and source.serving and 0 < source.wait_for_sinks <= len(flow.sinks):
+            source.wait_for_sinks = 0
+            self.engine.hold(source.engine, False)
+
+    def watch(self, attachment: Attachment) -> None:
+        """Listen to a serving attachment's socket, and to its possible hanging."""
+        self.by_engine[attachment.engine] = attachment
+        loop = asyncio.get_running_loop()
+        loop.add_reader(attachment.socket, self._attempt, attachment, partial(link.listen, attachment))
+        if self._watch is None:
+            self._watch = loop.call_later(_OFTEN, self._look_for_hanging)
+
+    def _attempt(self, attachment: Attachment, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except AttachmentEnded as end:
+            self.end(attachment, end)
+
+    # --- ends
+
+    def end(self, attachment: Attachment, end: HubError) -> None:
+        """End an attachment, tell its client and take back its frames."""
+        if attachment.ended:
+            return
+        serving = attachment.serving
+        self._forget(attachment, end)
+        if serving:
+            link.farewell(attachment.socket, end)
+        else:
+            attachment.withdraw(end)
+        if end.reason in WITHDRAWALS or end.reason == link.LEFT:
+            log.info("%s ended: %s", attachment, end.message, extra={"fields": _fields(attachment)})
+        else:
+            grant = attachment.grant
+            self.book.note(grant.connection, grant.endpoint, attachment.client, end)
+
+    def _forget(self, attachment: Attachment | None, end: HubError) -> None:
+        if attachment is None or attachment.ended:
+            return
+        if attachment.engine:
+            asyncio.get_running_loop().remove_reader(attachment.socket)
+            del self.by_engine[attachment.engine]
+            self.engine.remove(attachment.engine)
+        attachment.end(end.reason)
+        attachment.rings.close()
+        flow = self.flows[attachment.grant.connection]
+        del flow.attachments[attachment.number]
+        if attachment.grant.role == "source":
+            flow.withdraw_offer()
+            if not self.stopping:
+                flow.prepare()
+
+    def _end_early(
+        self, sock: socket.socket, attachment: Attachment | None, request: attach_pb2.AttachRequest, end: HubError
+    ) -> None:
+        if attachment is None or not attachment.ended:
+            self._forget(attachment, end)
+            self._note(request, end)
+        link.farewell(sock, end)
+
+    def _note(self, request: attach_pb2.AttachRequest, end: HubError) -> None:
+        """Book a failure under the plan's words: what a client made up has no place in metrics."""
+        name = admission.full_name(request.connection)
+        flow = self.flows.get(name)
+        if flow is None:
+            self.book.note("", "", request.client[:64], end)
+            return
+        known = {flow.plan.source.name, *(sink.name for sink in flow.plan.sinks)}
+        self.book.note(name, request.endpoint if request.endpoint in known else "", request.client[:64], end)
+
+    def end_all(self, flow: Flow, end: HubError, *, endpoint: str | None = None) -> int:
+        """End a flow's attachments, or those of one endpoint; returns how many."""
+        chosen = [one for one in flow.attachments.values() if endpoint in {None, one.grant.endpoint}]
+        for attachment in chosen:
+            self.end(attachment, end)
+        return len(chosen)
+
+    def occupancies(self) -> Iterator[int]:
+        """Yield how many frames each sink has, waiting or in hand."""
+        for number, attachment in self.by_engine.items():
+            if attachment.grant.role == "sink":
+                yield self.engine.counters(number).occupancy
+
+    # --- flows
+
+    def add_flow(self, plan: plan_pb2.FlowPlan, *, next_sequence: int = 0) -> Flow:
+        """Set up a flow without pool and attachments."""
+        flow = Flow(plan, self.engine.add_flow(next_sequence=next_sequence), self.maker)
+        self.flows[flow.name] = flow
+        return flow
+
+    def remove_flow(self, flow: Flow, end: HubError) -> None:
+        """End everything of a flow and give its memory back."""
+        self.end_all(flow, end)
+        flow.close_pools()
+        self.engine.remove_flow(flow.number)
+        del self.flows[flow.name]
+
+    def rebuild_flow(self, before: Flow, plan: plan_pb2.FlowPlan) -> Flow:
+        """Put a flow of another payload in the place of one; sequence and totals go on."""
+        counters = self.engine.flow_counters(before.number)
+        self.remove_flow(before, AttachmentEnded("FlowChanged", f"the payload of {before.name} has changed"))
+        flow = self.add_flow(plan, next_sequence=counters.next_sequence)
+        flow.generation, flow.seen = before.generation, before.seen
+        flow.frames_before = before.frames_before + counters.frames
+        flow.bytes_before = before.bytes_before + counters.bytes
+        return flow
+
+    def _give_up_spares(self) -> Iterator[Callable[[], None]]:
+        for flow in self.flows.values():
+            if flow.spare is not None and not flow.has_source:
+                yield flow.drop_spare
+
+    # --- the engine
+
+    def on_engine_event(self) -> None:
+        """Carry out what the engine has found."""
+        by_number = {flow.number: flow for flow in self.flows.values()}
+        for event in self.engine.events():
+            match event:
+                case Ended(number, reason) if number in self.by_engine:
+                    text = _ENDINGS.get(reason, "the engine ended it")
+                    self.end(self.by_engine[number], AttachmentEnded(reason, text))
+                case Drained(number, region) if number in by_number:
+                    by_number[number].drained(region)
+                case _:
+                    log.debug("an event of something that is gone already: %s", event)
+
+    def _look_for_hanging(self) -> None:
+        """A peer can fill its own eventfd so that the engine hangs in a write to it; only we can get it out."""
+        self._watch = None
+        if not self.by_engine:
+            return
+        self.engine.check_stuck()
+        busy = any(one.grant.role == "source" for one in self.by_engine.values())
+        self._watch = asyncio.get_running_loop().call_later(_OFTEN if busy else _SELDOM, self._look_for_hanging)
+
+    def release(self) -> None:
+        """Close what belongs to no flow."""
+        if self._watch is not None:
+            self._watch.cancel()
+        os.close(self._filler)
+
+
+def _say(sock: socket.socket, data: bytes) -> None:
+    try:
+        sock.send(data, socket.MSG_NOSIGNAL)
+    except OSError as error:
+        raise AttachmentEnded("PeerGone", f"the client is gone ({error.strerror})") from None
+
+
+def _fields(attachment: Attachment) -> dict[str, object]:
+    grant = attachment.grant
+    return {
+        "connection": grant.connection,
+        "endpoint": grant.endpoint,
+        "role": grant.role,
+        "attachment": attachment.number,
+        "client": attachment.client,
+        "pid": attachment.peer.pid,
+    }

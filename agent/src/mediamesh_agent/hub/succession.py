@@ -1,0 +1,170 @@
+"""Taking over from a predecessor: its description and descriptors become this hub's flows, pools and attachments."""
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mediamesh_agent.hub import handover
+from mediamesh_agent.hub.admission import POLICIES, Grant, Peer, RoleName
+from mediamesh_agent.hub.attachment import Attachment
+from mediamesh_agent.hub.errors import HubError
+from mediamesh_agent.hub.flows import Flow, LivePool
+from mediamesh_agent.hub.framing import framed
+from mediamesh_agent.hub.pools import Geometry, PoolMaker
+from mediamesh_agent.hub.root import CONTROL_SOCKET
+from mediamesh_core.states import AttachmentState
+from mediamesh_native.engine import Engine
+from mediamesh_native.pool import Pool, RingRegion
+from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
+
+_ROLES: dict[str, RoleName] = {"source": "source", "sink": "sink"}
+
+
+@dataclass(slots=True)
+class Inheritance:
+    """What a successor starts with."""
+
+    state: handover_pb2.HandoverState
+    engine: Engine
+    flows: list[Flow]
+    lock: int
+    control: socket.socket
+    doors: dict[str, socket.socket]
+
+
+@dataclass(slots=True)
+class _Rebuilding:
+    fds: list[int]
+    maker: PoolMaker
+    flows: list[Flow] = field(default_factory=list)
+    pools: dict[tuple[int, int], Pool] = field(default_factory=dict)
+    rings: dict[int, RingRegion] = field(default_factory=dict)
+
+    def socket(self, place: int) -> socket.socket:
+        sock = socket.socket(fileno=self.fds[place])
+        sock.setblocking(False)
+        return sock
+
+    def flow(self, described: handover_pb2.HandoverFlow, plan: plan_pb2.FlowPlan) -> None:
+        flow = Flow(plan, described.number, self.maker, current=described.current, generation=described.generation)
+        flow.frames_before, flow.bytes_before = described.frames_before, described.bytes_before
+        for pool in described.pools:
+            self._pool(flow, pool)
+        for attachment in described.attachments:
+            flow.attachments[attachment.attachment] = self._attachment(flow, attachment)
+        self.flows.append(flow)
+
+    def _pool(self, flow: Flow, described: handover_pb2.HandoverPool) -> None:
+        geometry = Geometry(described.frames, described.capacity, described.huge_pages)
+        live = LivePool(self.maker.adopt(geometry, self.fds[described.memory]), geometry)
+        if described.region:
+            flow.pools[described.region] = live
+            self.pools[flow.number, described.region] = live.pool
+        else:
+            flow.spare = live
+
+    def _attachment(self, flow: Flow, described: handover_pb2.HandoverAttachment) -> Attachment:
+        rings = RingRegion(
+            described.queue,
+            fd=self.fds[described.rings],
+            s2m_event=self.fds[described.s2m_event],
+            m2s_event=self.fds[described.m2s_event],
+        )
+        self.rings[described.engine] = rings
+        return Attachment(
+            number=described.attachment,
+            grant=_grant(flow, described),
+            peer=Peer(described.folder, described.pid),
+            client=described.client,
+            socket=self.socket(described.socket),
+            rings=rings,
+            wait_for_sinks=described.wait_for_sinks,
+            reattached=described.reattached,
+            engine=described.engine,
+            state=AttachmentState.ATTACHED,
+            unacknowledged=list(described.unacknowledged),
+        )
+
+
+def take(root: Path, maker: PoolMaker, *, polling: bool) -> Inheritance:
+    """Ask the hub on `root` for everything it has.
+
+    The engine is thawed, not started, and the predecessor is gone when this returns. Whatever is raised instead, the
+    predecessor goes on; this process should then leave without touching what it was given.
+
+    Raises
+    ------
+    HubError
+        There is no hub to take over from, or it did not hand over.
+    """
+    with _connect(root) as sock:
+        try:
+            return _take(sock, maker, polling=polling)
+        except (OSError, EOFError, KeyError, ValueError) as error:
+            text = f"the running hub did not hand over: {error!r}"
+            raise handover.HandoverFailed("HandoverFailed", text) from error
+
+
+def _take(sock: socket.socket, maker: PoolMaker, *, polling: bool) -> Inheritance:
+    sock.sendall(framed(hub_pb2.HubRequest(handover=hub_pb2.Handover(state_version=handover.STATE_VERSION))))
+    reply = handover.receive(sock, hub_pb2.HubReply)
+    if reply.WhichOneof("reply") != "done":
+        raise HubError(reply.refused.reason or "HandoverFailed", reply.refused.message or "the running hub will not")
+    state = _state(sock)
+    rebuilding = _Rebuilding(handover.receive_fds(sock, state.descriptors), maker)
+    plans = {plan.connection: plan for plan in state.plan.flows}
+    for flow in state.flows:
+        rebuilding.flow(flow, plans[flow.connection])
+    lock, control = rebuilding.fds[state.lock], rebuilding.socket(state.control)
+    doors = {door.folder: rebuilding.socket(door.listener) for door in state.doors}
+    handover.say(sock, handover.Step.READY)
+    frozen = json.loads(handover.receive(sock, handover_pb2.EngineState).state)
+    engine = Engine.thaw(frozen, rebuilding.pools, rebuilding.rings, polling=polling)
+    handover.say(sock, handover.Step.TAKEN)
+    handover.expect(sock, handover.Step.GO)
+    return Inheritance(state, engine, rebuilding.flows, lock, control, doors)
+
+
+def _state(sock: socket.socket) -> handover_pb2.HandoverState:
+    state = handover.receive(sock, handover_pb2.HandoverState)
+    if state.version != handover.STATE_VERSION:
+        versions = f"the running hub hands over version {state.version}, this one takes {handover.STATE_VERSION}"
+        text = f"{versions}: restart it instead"
+        raise HubError("HandoverVersion", text)
+    return state
+
+
+def _connect(root: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(2 * handover.PATIENCE)
+    try:
+        with _folder(root) as fd:
+            sock.connect(f"/proc/self/fd/{fd}/{CONTROL_SOCKET}")
+    except OSError as error:
+        sock.close()
+        raise HubError("NoHub", f"there is no hub on {root} to take over from: {error.strerror}") from error
+    return sock
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _grant(flow: Flow, described: handover_pb2.HandoverAttachment) -> Grant:
+    return Grant(
+        connection=flow.name,
+        endpoint=described.endpoint,
+        role=_ROLES[described.role],
+        kind=described.kind,
+        queue=described.queue,
+        policy=POLICIES.get(described.policy),
+    )
