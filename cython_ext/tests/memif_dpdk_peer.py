@@ -69,7 +69,8 @@ def dpdk_peer(folder: Path, role: str, address: str, *, mode: str = "rxonly", se
         *_forwarding(mode),
     ]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, cwd=folder) as process:
+    environment = os.environ | {"RUNTIME_DIRECTORY": str(folder)}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=environment) as process:
         peer = DpdkPeer(process)
         try:
             peer.read_until(PROMPT)
