@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from mediamesh_native.pool import Pool, RingRegion
+from mediamesh_native.stockrings import StockRings
 
 Policy = Literal["dropOldest", "block", "disconnect"]
 
@@ -55,6 +56,10 @@ class Engine:
     def hold(self, attachment: int, held: bool) -> None:
         """A held source gets no frames to fill (it waits for its sinks)."""
     def add_sink(self, flow: int, rings: RingRegion, *, queue: int, policy: Policy, newest: bool) -> int: ...
+    def add_stock_sink(
+        self, flow: int, rings: StockRings, *, queue: int, policy: Policy, newest: bool, shared: bool = False, chunk: int = 2048
+    ) -> int: ...
+    def add_stock_source(self, flow: int, rings: StockRings, *, discontinuity: bool = False) -> int: ...
     def remove(self, attachment: int) -> Counters:
         """Every frame the attachment had comes back at once."""
     def flow_counters(self, flow: int) -> FlowCounters: ...

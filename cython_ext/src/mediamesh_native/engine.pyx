@@ -18,28 +18,21 @@ from libc.stdlib cimport calloc, free, realloc
 from posix.unistd cimport read, write
 
 from mediamesh_native.fanout cimport flush, free_slot, publish, stop_asking, take_returns
-from mediamesh_native.frames cimport drop_frame, errno, EINTR, post_frames, report
-from mediamesh_native.intake cimport finish_batch, serve_sink, serve_source
+from mediamesh_native.frames cimport activate, drop_frame, errno, post_frames, report
+from mediamesh_native.loop cimport (
+    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EVENTS, MM_WAKE, TABLE, TICK_MS, epoll_ctl, epoll_event, epoll_wait, look_up,
+    serve, serve_active, serve_all, serve_events, tick,
+)
 from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extension, mm_load64, mm_monotonic, mm_ring, mm_store16, ring_info
 from mediamesh_native.model cimport (
     BLOCK, DISCONNECT, DROP_OLDEST, FRAME_POSTED, NO_FAULT, SINK, SOURCE, Attachment, Engine_, Fault, Flow, Policy, PoolState, Role, Slot,
 )
 from mediamesh_native.pool cimport Pool, RingRegion
+from mediamesh_native.snapshot cimport describe_peer, describe_pool, restore_peer, restore_pool
+from mediamesh_native.stock cimport post_buffer
+from mediamesh_native.stockrings cimport StockRings
 
 from mediamesh_native import live
-
-cdef extern from "<sys/epoll.h>" nogil:
-    const unsigned EPOLLIN
-    const unsigned EPOLLET
-    const int EPOLL_CTL_ADD
-    const int EPOLL_CTL_DEL
-    ctypedef union epoll_data_t:
-        uint64_t u64
-    struct epoll_event:
-        uint32_t events
-        epoll_data_t data
-    int epoll_ctl(int epoll, int operation, int fd, epoll_event *event)
-    int epoll_wait(int epoll, epoll_event *events, int room, int timeout)
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_mutex_t:
@@ -102,11 +95,7 @@ cdef extern from * nogil:
     int mm_waiting(int *count)
 
 cdef enum:
-    TABLE = 1 << 16
-    EVENTS = 64
     PATIENCE_MS = 20
-
-cdef uint64_t WAKE = <uint64_t> -1
 
 FAULTS = {
     1: "IndexJump",
@@ -134,77 +123,18 @@ cdef struct Shared:
     int waiting
 
 
-cdef inline Attachment *look_up(Engine_ *engine, uint64_t number) noexcept nogil:
-    cdef Attachment *found
-    found = engine.table[<uint32_t> number & <uint32_t> (TABLE - 1)]
-    if found == NULL or found.id != <uint32_t> number:
-        return NULL
-    return found
-
-
-cdef inline void serve(Engine_ *engine, Attachment *peer) noexcept nogil:
-    cdef bint more
-    cdef Attachment *source
-    if peer.fault != NO_FAULT:
-        return
-    more = serve_source(engine, peer) if peer.role == SOURCE else serve_sink(engine, peer)
-    source = peer.flow.source
-    if more and source != NULL and not source.active:
-        source.active = True
-        engine.active[engine.active_count] = source.id
-        engine.active_count += 1
-
-
-cdef void serve_active(Engine_ *engine) noexcept nogil:
-    """Go on with the sources that had more than one turn's worth."""
-    cdef uint32_t count = engine.active_count
-    cdef uint32_t i, number
-    cdef Attachment *source
-    engine.active_count = 0
-    for i in range(count):
-        number = engine.active[i]
-        source = look_up(engine, number)
-        if source != NULL:
-            source.active = False
-            serve(engine, source)
-
-
-cdef void serve_all(Engine_ *engine) noexcept nogil:
-    cdef Flow *flow = engine.flows
-    while flow != NULL:
-        if flow.source != NULL:
-            serve(engine, flow.source)
-        flow = flow.next
-
-
-cdef void serve_events(Engine_ *engine, epoll_event *events, int count) noexcept nogil:
-    cdef int i
-    cdef Attachment *peer
-    cdef uint64_t ignored
-    if count > 0:
-        engine.wakeups += 1
-    for i in range(count):
-        if events[i].data.u64 == WAKE:
-            read(engine.wake_event, &ignored, 8)
-            continue
-        peer = look_up(engine, events[i].data.u64)
-        if peer != NULL:
-            serve(engine, peer)
-
-
 cdef void *run(void *argument) noexcept nogil:
     cdef Shared *shared = <Shared *> argument
     cdef Engine_ *engine = &shared.state
     cdef epoll_event events[EVENTS]
-    cdef int count = 0
+    cdef int count, patience = -1
     cdef uint32_t spin = 0
     mm_quiet_thread()
     while True:
         spin += 1
+        count = 0
         if not engine.polling or spin & 63 == 0:
-            count = epoll_wait(engine.epoll, events, EVENTS, 0 if engine.active_count or engine.polling else -1)
-        else:
-            count = 0
+            count = epoll_wait(engine.epoll, events, EVENTS, 0 if engine.active_count or engine.polling else patience)
         pthread_mutex_lock(&shared.lock)
         if engine.stopping:
             pthread_mutex_unlock(&shared.lock)
@@ -212,8 +142,9 @@ cdef void *run(void *argument) noexcept nogil:
         serve_events(engine, events, count)
         if engine.polling:
             serve_all(engine)
-        elif engine.active_count:
+        if engine.active_count:
             serve_active(engine)
+        patience = TICK_MS if engine.stock_count and tick(engine) else -1
         pthread_mutex_unlock(&shared.lock)
         while mm_waiting(&shared.waiting):
             sched_yield()
@@ -246,6 +177,7 @@ cdef class Engine:
         self.state.table = <Attachment **> calloc(TABLE, sizeof(Attachment *))
         self.state.generation = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
         self.state.active = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
+        self.state.stocks = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
         if self.state.table == NULL or self.state.generation == NULL or self.state.active == NULL:
             raise MemoryError
         self.state.polling = polling
@@ -255,7 +187,7 @@ cdef class Engine:
         self.state.wake_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.event_fd = self.state.report_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         event.events = EPOLLIN
-        event.data.u64 = WAKE
+        event.data.u64 = MM_WAKE
         epoll_ctl(self.state.epoll, EPOLL_CTL_ADD, self.state.wake_event, &event)
         mm_install_interrupt()
         self.closed = False
@@ -324,7 +256,7 @@ cdef class Engine:
     cdef Attachment *_peer(self, number) except NULL:
         cdef Attachment *found
         self._ensure_open()
-        found = look_up(self.state, <uint64_t> number)
+        found = look_up(self.state, <uint32_t> number)
         if found == NULL:
             raise KeyError(f"no attachment {number}")
         return found
@@ -398,6 +330,7 @@ cdef class Engine:
         state.flags = <uint32_t *> calloc(pool.frames, 4)
         state.length = <uint32_t *> calloc(pool.frames, 4)
         state.free = <uint32_t *> calloc(pool.frames, 4)
+        state.base = pool.mapped()
         state.flow = flow
         for i in range(pool.frames):
             state.free[i] = pool.frames - 1 - i
@@ -423,18 +356,16 @@ cdef class Engine:
 
     # --- attachments
 
-    cdef Attachment *_new_peer(self, Flow *flow, RingRegion rings, uint32_t queue, Role role) except NULL:
-        cdef Attachment *peer
+    cdef int _number(self, Flow *flow, Attachment *peer) except -1:
         cdef uint32_t index = 1
         while index < TABLE and self.state.table[index] != NULL:
             index += 1
         if index == TABLE:
             raise RuntimeError("65,535 attachments are the most that one hub serves")
-        peer = self._connect_rings(rings, queue, role)
         self.state.generation[index] = (self.state.generation[index] + 1) & 0x7FFF
         peer.id = (self.state.generation[index] << 16) | index
         peer.flow = flow
-        return peer
+        return 0
 
     cdef Attachment *_connect_rings(self, RingRegion rings, uint32_t queue, Role role) except NULL:
         cdef Attachment *peer
@@ -453,15 +384,17 @@ cdef class Engine:
         peer.s2m_event, peer.m2s_event = rings.s2m_event, rings.m2s_event
         return peer
 
-    cdef _enlist(self, Attachment *peer, RingRegion rings):
-        """Put the attachment in the table and its eventfd in the epoll set. The lock is held."""
+    cdef _enlist(self, Attachment *peer, rings):
+        """Put the attachment in the table. The lock is held."""
+        self.state.table[peer.id & (TABLE - 1)] = peer
+        self._owned[peer.id] = rings
+
+    cdef _watch(self, Attachment *peer, int fd):
         cdef epoll_event event
         event.events = EPOLLIN | EPOLLET
         event.data.u64 = peer.id
-        self.state.table[peer.id & (TABLE - 1)] = peer
-        if epoll_ctl(self.state.epoll, EPOLL_CTL_ADD, peer.m2s_event, &event):
+        if epoll_ctl(self.state.epoll, EPOLL_CTL_ADD, fd, &event):
             raise OSError(errno, "epoll_ctl")
-        self._owned[peer.id] = rings
 
     def add_source(self, flow, RingRegion rings, *, queue, held=False, discontinuity=False, next_sequence=0):
         """Let the client of `rings` fill the flow's frames. The flow must have a pool and no source."""
@@ -469,11 +402,13 @@ cdef class Engine:
         cdef Attachment *peer
         if target.source != NULL or target.pool == NULL:
             raise ValueError(f"flow {flow} has a source already, or no pool")
-        peer = self._new_peer(target, rings, queue, SOURCE)
+        peer = self._connect_rings(rings, queue, SOURCE)
+        self._number(target, peer)
         peer.held = held
         self._lock()
         try:
             self._enlist(peer, rings)
+            self._watch(peer, peer.m2s_event)
             if next_sequence > target.next_sequence:
                 target.next_sequence = next_sequence
             target.discontinuity = target.discontinuity or discontinuity
@@ -496,22 +431,107 @@ cdef class Engine:
     def add_sink(self, flow, RingRegion rings, *, queue, policy, newest):
         """Give the flow's frames to the client of `rings`; with `newest`, the newest one at once."""
         cdef Flow *target = self._flow(flow)
-        cdef Attachment *peer = self._new_peer(target, rings, queue, SINK)
+        cdef Attachment *peer = self._connect_rings(rings, queue, SINK)
+        self._number(target, peer)
         peer.policy = POLICIES[policy]
         self._make_slots(peer)
         self._lock()
         try:
             self._enlist(peer, rings)
+            self._watch(peer, peer.m2s_event)
             mm_store16(&peer.m2s.flags, MM_MASK_INT)
             peer.m2s_head = <uint16_t> (peer.m2s_mask + 1)
             mm_store16(&peer.m2s.head, peer.m2s_head)
-            self._join(target, peer)
-            if newest and target.newest_pool != NULL:
-                publish(self.state, peer, target.newest_pool, target.newest)
-                flush(self.state, peer)
+            self._begin(target, peer, newest)
         finally:
             self._unlock()
         return peer.id
+
+    cdef _begin(self, Flow *flow, Attachment *sink, bint newest):
+        self._join(flow, sink)
+        if newest and flow.newest_pool != NULL:
+            publish(self.state, sink, flow.newest_pool, flow.newest)
+            flush(self.state, sink)
+
+    def add_stock_sink(self, flow, StockRings rings, *, queue, policy, newest, shared=False, chunk=2048):
+        """Give the flow's frames to a stock memif peer, at most `chunk` bytes per descriptor.
+
+        `shared`: the descriptors point into the flow's present pool, which the peer has as region 1; frames of a later pool
+        are counted as dropped until the peer is connected anew.
+        """
+        cdef Flow *target = self._flow(flow)
+        cdef Attachment *peer = self._connect_stock(rings, queue, SINK)
+        self._number(target, peer)
+        peer.policy = POLICIES[policy]
+        self._make_slots(peer)
+        peer.stock.shared, peer.stock.pool, peer.stock.chunk = shared, target.pool, chunk
+        peer.stock.fifo = <uint16_t *> calloc(queue, 2)
+        if not peer.stock.master:
+            peer.stock.slot_of = <uint16_t *> calloc(peer.stock.ring_count * (peer.stock.rings[0].mask + 1), 2)
+        self._lock()
+        try:
+            self._enlist(peer, rings)
+            self._enlist_stock(peer)
+            self._begin(target, peer, newest)
+        finally:
+            self._unlock()
+        self._wake()
+        return peer.id
+
+    def add_stock_source(self, flow, StockRings rings, *, discontinuity=False):
+        """Put what a stock memif peer sends into the flow's frames: one packet, however chained, is one frame.
+
+        The flow must have a pool that is not sealed yet, and no source.
+        """
+        cdef Flow *target = self._flow(flow)
+        cdef Attachment *peer
+        cdef uint32_t i, position
+        if target.source != NULL or target.pool == NULL:
+            raise ValueError(f"flow {flow} has a source already, or no pool")
+        peer = self._connect_stock(rings, 1, SOURCE)
+        self._number(target, peer)
+        self._lock()
+        try:
+            self._enlist(peer, rings)
+            self._enlist_stock(peer)
+            target.discontinuity = target.discontinuity or discontinuity
+            target.source = peer
+            for i in range(peer.stock.ring_count):
+                self._watch(peer, peer.stock.rings[i].event)
+                if not peer.stock.master:
+                    for position in range(<uint32_t> peer.stock.rings[i].mask + 1):
+                        post_buffer(peer.stock, &peer.stock.rings[i], i)
+                    mm_store16(&peer.stock.rings[i].ring.head, peer.stock.rings[i].own)
+            activate(self.state, peer)
+        finally:
+            self._unlock()
+        self._wake()
+        return peer.id
+
+    cdef Attachment *_connect_stock(self, StockRings rings, uint32_t queue, Role role) except NULL:
+        cdef Attachment *peer
+        if rings.closed:
+            raise ValueError("the rings are closed")
+        peer = <Attachment *> calloc(1, sizeof(Attachment))
+        if peer == NULL:
+            raise MemoryError
+        peer.role, peer.queue, peer.stock = role, queue, &rings.stock
+        return peer
+
+    cdef _enlist_stock(self, Attachment *peer):
+        self.state.stocks[self.state.stock_count] = peer.id
+        self.state.stock_count += 1
+
+    cdef void _delist_stock(self, Attachment *peer) noexcept:
+        cdef uint32_t i
+        if peer.role == SOURCE:
+            for i in range(peer.stock.ring_count):
+                epoll_ctl(self.state.epoll, EPOLL_CTL_DEL, peer.stock.rings[i].event, NULL)
+        for i in range(self.state.stock_count):
+            if self.state.stocks[i] == peer.id:
+                self.state.stock_count -= 1
+                self.state.stocks[i] = self.state.stocks[self.state.stock_count]
+                return
 
     cdef _make_slots(self, Attachment *sink):
         cdef uint32_t i, size = sink.s2m_mask + 1
@@ -540,7 +560,10 @@ cdef class Engine:
         cdef Flow *flow = peer.flow
         self._lock()
         counters = self._count(peer)
-        epoll_ctl(self.state.epoll, EPOLL_CTL_DEL, peer.m2s_event, NULL)
+        if peer.stock != NULL:
+            self._delist_stock(peer)
+        else:
+            epoll_ctl(self.state.epoll, EPOLL_CTL_DEL, peer.m2s_event, NULL)
         self.state.table[peer.id & (TABLE - 1)] = NULL
         if peer.role == SOURCE:
             flow.source = NULL
@@ -604,8 +627,10 @@ cdef class Engine:
         cdef uint32_t i
         cdef list latency = []
         if peer.role == SOURCE:
-            return Counters(peer.frames, 0, 0, peer.posted, ())
+            return Counters(peer.frames, 0, peer.dropped, peer.posted, ())
         take_returns(self.state, peer)
+        if peer.stock != NULL:
+            return Counters(peer.frames, 0, peer.dropped, peer.queue - peer.free_slot_count, ())
         for i in range(MM_LATENCY_BUCKETS):
             latency.append(mm_load64(&peer.extension.latency[i]))
         return Counters(
@@ -644,6 +669,8 @@ cdef class Engine:
     def freeze(self):
         """Stop the thread between two frames and describe everything; `start` resumes instead."""
         self._ensure_open()
+        if self.state.stock_count:
+            raise ValueError("stock peers cannot be handed over: remove them first")
         self._stop()
         return {
             "version": STATE_VERSION,
@@ -722,12 +749,11 @@ cdef class Engine:
             self._make_slots(peer)
         restore_peer(peer, saved, by_region)
         self._enlist(peer, region)
+        self._watch(peer, peer.m2s_event)
         if peer.role == SOURCE:
             # Whatever came while nobody looked is found in the first round.
             mm_store16(&peer.m2s.flags, MM_MASK_INT)
-            peer.active = True
-            self.state.active[self.state.active_count] = peer.id
-            self.state.active_count += 1
+            activate(self.state, peer)
         return peer
 
     def close(self):
@@ -743,6 +769,7 @@ cdef class Engine:
         free(self.state.table)
         free(self.state.generation)
         free(self.state.active)
+        free(self.state.stocks)
         live.closed("engine")
 
     cdef _clear_flow(self, number):
@@ -767,82 +794,3 @@ cdef int os_epoll() except -1:
         return os.dup(poll.fileno())
     finally:
         poll.close()
-
-
-cdef describe_pool(PoolState *pool):
-    cdef uint32_t i
-    return {
-        "region": pool.region,
-        "frames": pool.frames,
-        "capacity": pool.capacity,
-        "replaced": int(pool.replaced),
-        "live": pool.live,
-        "state": [pool.state[i] for i in range(pool.frames)],
-        "refs": [pool.refs[i] for i in range(pool.frames)],
-        "sequence": [pool.sequence[i] for i in range(pool.frames)],
-        "flags": [pool.flags[i] for i in range(pool.frames)],
-        "length": [pool.length[i] for i in range(pool.frames)],
-        "free": [pool.free[i] for i in range(pool.free_count)],
-    }
-
-
-cdef restore_pool(PoolState *pool, dict saved):
-    cdef uint32_t i
-    if saved["frames"] != pool.frames or saved["capacity"] != pool.capacity:
-        raise ValueError(f"region {pool.region} has another geometry than was described")
-    pool.replaced, pool.live = saved["replaced"], saved["live"]
-    for i in range(pool.frames):
-        pool.state[i] = saved["state"][i]
-        pool.refs[i] = saved["refs"][i]
-        pool.sequence[i] = saved["sequence"][i]
-        pool.flags[i] = saved["flags"][i]
-        pool.length[i] = saved["length"][i]
-    pool.free_count = len(saved["free"])
-    for i in range(pool.free_count):
-        pool.free[i] = saved["free"][i]
-
-
-cdef describe_peer(Attachment *peer):
-    cdef uint32_t i
-    common = {
-        "id": peer.id, "role": int(peer.role), "queue": peer.queue, "fault": int(peer.fault), "reported": int(peer.reported),
-        "frames": peer.frames, "dropped": peer.dropped, "held": int(peer.held), "posted": peer.posted,
-        "m2s_head": peer.m2s_head, "m2s_seen": peer.m2s_seen,
-    }
-    if peer.role == SOURCE:
-        return common
-    return common | {
-        "policy": int(peer.policy),
-        "wants_returns": int(peer.wants_returns),
-        "head": peer.head,
-        "claimed": peer.claimed,
-        "slots": [
-            [peer.slots[i].pool.region, peer.slots[i].frame, peer.slots[i].tag] if peer.slots[i].used else [0, 0, peer.slots[i].tag]
-            for i in range(peer.queue)
-        ],
-        "free_slots": [peer.free_slots[i] for i in range(peer.free_slot_count)],
-        "ring_slot": [peer.ring_slot[i] for i in range(peer.s2m_mask + 1)],
-        "ring_tag": [peer.ring_tag[i] for i in range(peer.s2m_mask + 1)],
-    }
-
-
-cdef restore_peer(Attachment *peer, dict saved, dict by_region):
-    cdef uint32_t i
-    peer.fault, peer.reported = saved["fault"], saved["reported"]
-    peer.frames, peer.dropped, peer.held, peer.posted = saved["frames"], saved["dropped"], saved["held"], saved["posted"]
-    peer.m2s_head, peer.m2s_seen = saved["m2s_head"], saved["m2s_seen"]
-    if peer.role == SOURCE:
-        return
-    peer.policy, peer.wants_returns = saved["policy"], saved["wants_returns"]
-    peer.head, peer.claimed = saved["head"], saved["claimed"]
-    for i in range(peer.queue):
-        region, peer.slots[i].frame, peer.slots[i].tag = saved["slots"][i]
-        peer.slots[i].used = region != 0
-        if region:
-            peer.slots[i].pool = <PoolState *> <size_t> by_region[region]
-    peer.free_slot_count = len(saved["free_slots"])
-    for i in range(peer.free_slot_count):
-        peer.free_slots[i] = saved["free_slots"][i]
-    for i in range(peer.s2m_mask + 1):
-        peer.ring_slot[i] = saved["ring_slot"][i]
-        peer.ring_tag[i] = saved["ring_tag"][i]

@@ -7,10 +7,11 @@ so a return that was invented or repeated is noticed.
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
-from mediamesh_native.frames cimport drop_frame, end, hold_frame, wake_receiver
+from mediamesh_native.frames cimport activate, drop_frame, end, hold_frame, wake_receiver
 from mediamesh_native.layout cimport (
     MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_info, mm_load16, mm_load64, mm_store16, mm_swap64, mm_take_desc,
 )
+from mediamesh_native.stock cimport stock_deliver, stock_put, stock_reclaim, stock_withdraw
 from mediamesh_native.model cimport (
     BAD_RETURN, BLOCK, CLAIM_JUMP, DISCONNECT, DROP_OLDEST, INDEX_JUMP, NO_FAULT, SLOW_SINK,
     Attachment, Engine_, Flow, PoolState, Slot,
@@ -37,8 +38,12 @@ cdef inline bint take_back(Engine_ *engine, Attachment *sink, uint32_t metadata)
 
 cdef inline void take_returns(Engine_ *engine, Attachment *sink) noexcept nogil:
     """Read the sink's return ring as far as it has been written."""
-    cdef uint16_t tail = mm_load16(&sink.m2s.tail)
-    cdef uint16_t count = <uint16_t> (tail - sink.m2s_seen)
+    cdef uint16_t tail, count
+    if sink.stock != NULL:
+        stock_reclaim(engine, sink)
+        return
+    tail = mm_load16(&sink.m2s.tail)
+    count = <uint16_t> (tail - sink.m2s_seen)
     if count == 0 or sink.fault != NO_FAULT:
         return
     if count > sink.queue:
@@ -64,6 +69,11 @@ cdef inline void flush(Engine_ *engine, Attachment *sink) noexcept nogil:
     """Publish what was put on the ring, once for a batch."""
     if sink.dirty:
         sink.dirty = False
+        if sink.stock != NULL:
+            sink.dirty = stock_deliver(engine, sink)
+            if sink.dirty:
+                activate(engine, sink)
+            return
         mm_store16(&sink.s2m.head, <uint16_t> sink.head)
         wake_receiver(engine, sink, sink.s2m, sink.s2m_event)
 
@@ -72,6 +82,8 @@ cdef inline bint withdraw_oldest(Engine_ *engine, Attachment *sink) noexcept nog
     """Take the oldest frame that waits on the ring away from the sink; False if none waits."""
     cdef uint64_t claim
     cdef uint16_t position, index
+    if sink.stock != NULL:
+        return stock_withdraw(engine, sink)
     flush(engine, sink)
     while True:
         claim = mm_load64(&sink.extension.claim)
@@ -92,6 +104,7 @@ cdef inline bint withdraw_oldest(Engine_ *engine, Attachment *sink) noexcept nog
 cdef inline bint make_room(Engine_ *engine, Attachment *sink) noexcept nogil:
     """A free slot and a free ring position for one more frame, by the sink's policy; False: this frame is not for it."""
     if sink.free_slot_count == 0:
+        flush(engine, sink)
         take_returns(engine, sink)
     if sink.fault != NO_FAULT:
         return False
@@ -101,6 +114,8 @@ cdef inline bint make_room(Engine_ *engine, Attachment *sink) noexcept nogil:
             return False
         if not withdraw_oldest(engine, sink):
             return False
+    if sink.stock != NULL:
+        return True
     # More waiting frames than ring positions: only a sink that returns what it never took gets here.
     if sink.head - sink.claimed > sink.s2m_mask:
         if not claim_is_sound(engine, sink, mm_load64(&sink.extension.claim)):
@@ -117,7 +132,7 @@ cdef inline void publish(Engine_ *engine, Attachment *sink, PoolState *pool, uin
     cdef Slot *slot
     cdef mm_desc *desc
     cdef mm_info *info
-    if not make_room(engine, sink):
+    if sink.stock != NULL and sink.stock.shared and sink.stock.pool != pool or not make_room(engine, sink):
         sink.dropped += 1
         return
     sink.free_slot_count -= 1
@@ -127,6 +142,11 @@ cdef inline void publish(Engine_ *engine, Attachment *sink, PoolState *pool, uin
     slot.frame = frame
     slot.used = True
     hold_frame(pool, frame)
+    sink.frames += 1
+    sink.dirty = True
+    if sink.stock != NULL:
+        stock_put(sink, index)
+        return
     position = <uint16_t> (sink.head & sink.s2m_mask)
     sink.ring_slot[position] = index
     sink.ring_tag[position] = slot.tag
@@ -140,8 +160,6 @@ cdef inline void publish(Engine_ *engine, Attachment *sink, PoolState *pool, uin
     info.sequence = pool.sequence[frame]
     info.flags = pool.flags[frame]
     sink.head += 1
-    sink.frames += 1
-    sink.dirty = True
 
 
 cdef inline bint lacks_room(Engine_ *engine, Attachment *sink) noexcept nogil:
@@ -155,6 +173,9 @@ cdef inline bint lacks_room(Engine_ *engine, Attachment *sink) noexcept nogil:
 cdef inline void ask_for_returns(Engine_ *engine, Attachment *sink) noexcept nogil:
     """Have the sink signal its next return; what came meanwhile is read at once."""
     sink.wants_returns = True
+    if sink.stock != NULL:
+        take_returns(engine, sink)  # nobody signals these; the engine looks by the clock
+        return
     mm_store16(&sink.m2s.flags, 0)
     mm_fence()
     take_returns(engine, sink)
@@ -163,4 +184,6 @@ cdef inline void ask_for_returns(Engine_ *engine, Attachment *sink) noexcept nog
 cdef inline void stop_asking(Attachment *sink) noexcept nogil:
     if sink.wants_returns:
         sink.wants_returns = False
+        if sink.stock != NULL:
+            return
         mm_store16(&sink.m2s.flags, MM_MASK_INT)

@@ -19,6 +19,14 @@ cdef inline void report(Engine_ *engine) noexcept nogil:
     write(engine.report_event, &one, 8)
 
 
+cdef inline void activate(Engine_ *engine, Attachment *peer) noexcept nogil:
+    """Have another look at `peer` in the next round, without waiting for anything."""
+    if not peer.active:
+        peer.active = True
+        engine.active[engine.active_count] = peer.id
+        engine.active_count += 1
+
+
 cdef inline void end(Engine_ *engine, Attachment *peer, Fault fault) noexcept nogil:
     """Stop serving `peer`; its owner is told why and removes it."""
     if peer.fault == NO_FAULT:
@@ -74,7 +82,7 @@ cdef inline void post_frames(Engine_ *engine, Flow *flow) noexcept nogil:
     cdef mm_desc *desc
     cdef uint32_t frame
     cdef bint any = False
-    if source == NULL or pool == NULL or source.held or source.fault != NO_FAULT:
+    if source == NULL or source.stock != NULL or pool == NULL or source.held or source.fault != NO_FAULT:
         return
     while source.posted < source.queue and pool.free_count:
         pool.free_count -= 1

@@ -7,9 +7,12 @@ from mediamesh_native.frames cimport drop_frame, end, hold_frame, post_frames
 from mediamesh_native.layout cimport (
     MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_store16, mm_take_desc,
 )
+from mediamesh_native.stock cimport (
+    chain_length, gather, stock_available, stock_consumed, write_header,
+)
 from mediamesh_native.model cimport (
     BAD_CHAIN, BAD_LENGTH, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT,
-    Attachment, Engine_, Fault, Flow, PoolState,
+    Attachment, Engine_, Fault, Flow, PoolState, StockRing,
 )
 
 cdef enum:
@@ -104,6 +107,8 @@ cdef inline uint32_t take_batch(Engine_ *engine, Attachment *source) noexcept no
 cdef inline bint is_starved(Flow *flow) noexcept nogil:
     """Whether the source has no frame to fill, or waits for one more, and none is free."""
     cdef Attachment *source = flow.source
+    if source != NULL and source.stock != NULL:
+        return flow.pool.free_count == 0
     if source == NULL or flow.pool == NULL or source.held or flow.pool.free_count or source.posted == source.queue:
         return False
     return source.posted == 0 or not mm_load16(&source.s2m.flags) & MM_MASK_INT
@@ -128,10 +133,71 @@ cdef inline void finish_batch(Engine_ *engine, Flow *flow) noexcept nogil:
         post_frames(engine, flow)
 
 
+cdef inline bint take_packet(Engine_ *engine, Attachment *source, StockRing *ring, uint32_t which) noexcept nogil:
+    """Put one packet of a stock source into a frame of the pool; False if there is none, or no frame for it."""
+    cdef Flow *flow = source.flow
+    cdef PoolState *pool = flow.pool
+    cdef uint32_t frame
+    cdef uint64_t length
+    cdef int count = chain_length(engine, source, ring, stock_available(engine, source, ring), &length)
+    if count == 0 or source.fault != NO_FAULT:
+        return False
+    if length > pool.capacity:
+        source.dropped += 1
+        stock_consumed(source.stock, ring, which, count)
+        return True
+    flow.stalled = must_wait(engine, flow)
+    if flow.stalled or pool.free_count == 0:
+        return False
+    frame = pool.free[pool.free_count - 1]
+    if not gather(engine, source, ring, which, count, pool.base + frame * pool.stride + MM_HEADER_SIZE, length):
+        return False
+    pool.free_count -= 1
+    write_header(pool, frame, length, flow.next_sequence)
+    stock_consumed(source.stock, ring, which, count)
+    source.frames += 1
+    fan_out(engine, flow, pool, frame, <uint32_t> length)
+    return True
+
+
+cdef inline bint stock_pending(Engine_ *engine, Attachment *source) noexcept nogil:
+    cdef uint32_t which
+    for which in range(source.stock.ring_count):
+        if stock_available(engine, source, &source.stock.rings[which]):
+            return True
+    return False
+
+
+cdef inline void mask_rings(Attachment *source, uint16_t flags) noexcept nogil:
+    cdef uint32_t which
+    for which in range(source.stock.ring_count):
+        mm_store16(&source.stock.rings[which].ring.flags, flags)
+
+
+cdef inline bint serve_stock_source(Engine_ *engine, Attachment *source) noexcept nogil:
+    """Like `serve_source`, for a peer that knows nothing of us; True if there is more to do."""
+    cdef Flow *flow = source.flow
+    cdef uint32_t which, done = 0
+    if source.fault != NO_FAULT or flow.pool == NULL:
+        return False
+    mask_rings(source, MM_MASK_INT)
+    for which in range(source.stock.ring_count):
+        while done < BATCH and take_packet(engine, source, &source.stock.rings[which], which):
+            done += 1
+    finish_batch(engine, flow)
+    if done or flow.stalled or engine.polling or source.fault != NO_FAULT:
+        return done > 0 and not flow.stalled
+    mask_rings(source, 0)
+    mm_fence()
+    return flow.pool.free_count > 0 and stock_pending(engine, source)
+
+
 cdef inline bint serve_source(Engine_ *engine, Attachment *source) noexcept nogil:
     """Work until the source's ring is empty; True if it is not and others should have their turn first."""
     cdef Flow *flow = source.flow
     cdef uint32_t rounds, done
+    if source.stock != NULL:
+        return serve_stock_source(engine, source)
     mm_store16(&source.m2s.flags, MM_MASK_INT)
     for rounds in range(ROUNDS):
         if source.fault != NO_FAULT or flow.pool == NULL:
@@ -152,12 +218,12 @@ cdef inline bint serve_source(Engine_ *engine, Attachment *source) noexcept nogi
 
 
 cdef inline bint serve_sink(Engine_ *engine, Attachment *sink) noexcept nogil:
-    """A sink returned frames while somebody waited for that."""
+    """A sink returned frames, or a stock sink is to be given more; whoever calls goes on with a stalled source."""
     cdef Flow *flow = sink.flow
     take_returns(engine, sink)
-    if not sink.wants_returns:
-        return False
-    if flow.stalled and flow.source != NULL:
-        return serve_source(engine, flow.source)
-    finish_batch(engine, flow)
+    if sink.stock != NULL:
+        sink.dirty = True
+        flush(engine, sink)
+    elif sink.wants_returns and not flow.stalled:
+        finish_batch(engine, flow)
     return False

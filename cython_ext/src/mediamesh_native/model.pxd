@@ -60,8 +60,44 @@ cdef struct Slot:
     uint16_t tag
     bint used
 
+cdef struct StockRing:
+    mm_ring *ring
+    uint16_t mask
+    int event
+    uint16_t own  # the index that we write: head as slave, tail as master
+    uint16_t seen  # the peer's index as far as processed
+
+cdef struct StockRegion:
+    int fd
+    uint64_t size
+    char *base  # NULL: may be truncated under us, so only pread and pwrite touch it
+
+cdef struct Stock:
+    # What is different about a stock memif peer (VPP, DPDK, libmemif).
+    bint master  # our role; the peer is then slave and owns the memory
+    bint shared  # sinks: descriptors point into the pool (region 1, fixed when attached); else each frame is copied
+    PoolState *pool  # shared: the one the peer has mapped
+    uint32_t chunk  # most bytes that one descriptor may carry
+    uint32_t ring_count
+    StockRing *rings  # those that carry our media, in its direction
+    uint32_t next_ring
+    uint32_t region_count
+    StockRegion *regions
+    char *buffers  # as slave: one chunk per ring position, region 1
+    uint32_t slot_stride
+    uint16_t *slot_of  # as slave, shared: ring and position of a frame's last chunk -> slot + 1
+    uint16_t *fifo  # slots that wait, oldest first
+    uint32_t fifo_start
+    uint32_t fifo_count
+    uint64_t progress  # bytes of the oldest that are copied
+    uint32_t progress_ring
+    uint64_t oversize
+    uint64_t moved_at  # when the peer last took or gave something
+    bint waiting  # for a buffer or a position of the peer's
+
 cdef struct Attachment:
     uint32_t id
+    Stock *stock  # NULL for clients of ours
     Role role
     Flow *flow
     mm_ring *s2m
@@ -129,3 +165,5 @@ cdef struct Engine_:
     uint32_t table_size
     uint32_t active_count
     uint32_t *active
+    uint32_t stock_count  # stock peers, which have to be looked at by the clock
+    uint32_t *stocks

@@ -13,7 +13,7 @@ cdef class Pool:
     cdef readonly bint closed
     cdef char *base
 
-    cdef char *mapped(self, bint writable) except NULL
+    cdef char *mapped(self) except NULL
 
 
 cdef class RingRegion:

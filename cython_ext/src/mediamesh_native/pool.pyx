@@ -110,11 +110,11 @@ cdef class Pool:
             raise PoolError(error.errno, "SealRefused", "the pool cannot be sealed: its producer locked the seals") from error
         self.sealed = True
 
-    cdef char *mapped(self, bint writable) except NULL:
-        """Map the pool into this process, for the copies that stock memif peers need."""
+    cdef char *mapped(self) except NULL:
+        """Map the pool into this process, for the copies that stock memif peers need: writable unless it is sealed."""
         cdef void *base
         if self.base == NULL:
-            base = mmap(NULL, self.size, PROT_READ | (PROT_WRITE if writable else 0), MAP_SHARED, self.fd, 0)
+            base = mmap(NULL, self.size, PROT_READ | (0 if self.sealed else PROT_WRITE), MAP_SHARED, self.fd, 0)
             if base == MAP_FAILED:
                 raise PoolError(errno_now, "OutOfMemory", "the pool cannot be mapped")
             self.base = <char *> base

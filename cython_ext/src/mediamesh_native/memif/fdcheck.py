@@ -34,12 +34,12 @@ def check_memory_fd(fd: int, size: int, *, add_seal: bool = False) -> None:
         `RegionNotMemory`, `RegionNotSealed` or `RegionTooSmall`.
     """
     if not stat.S_ISREG(os.fstat(fd).st_mode):
-        raise DescriptorRefused("RegionNotMemory", f"{_target(fd)} is not a regular file")
+        raise DescriptorRefused("RegionNotMemory", f"{_target(fd)!r} is not a regular file")
     if not _seals(fd) & fcntl.F_SEAL_SHRINK and not (add_seal and _seal(fd)):
-        raise DescriptorRefused("RegionNotSealed", f"{_target(fd)} lacks F_SEAL_SHRINK: it could shrink while mapped")
+        raise DescriptorRefused("RegionNotSealed", f"{_target(fd)!r} lacks F_SEAL_SHRINK: it could shrink while mapped")
     actual = os.fstat(fd).st_size
     if actual < size:
-        raise DescriptorRefused("RegionTooSmall", f"{_target(fd)} has {actual} bytes, {size} were announced")
+        raise DescriptorRefused("RegionTooSmall", f"{_target(fd)!r} has {actual} bytes, {size} were announced")
 
 
 def check_eventfd(fd: int) -> None:
@@ -54,7 +54,7 @@ def check_eventfd(fd: int) -> None:
         `NotAnEventfd`.
     """
     if _target(fd) != _EVENTFD:
-        raise DescriptorRefused("NotAnEventfd", f"{_target(fd)} is not an eventfd")
+        raise DescriptorRefused("NotAnEventfd", f"{_target(fd)!r} is not an eventfd")
     os.set_blocking(fd, False)
 
 
@@ -62,7 +62,7 @@ def _seals(fd: int) -> int:
     try:
         return fcntl.fcntl(fd, fcntl.F_GET_SEALS)
     except OSError as error:
-        raise DescriptorRefused("RegionNotMemory", f"{_target(fd)} is neither tmpfs nor hugetlbfs") from error
+        raise DescriptorRefused("RegionNotMemory", f"{_target(fd)!r} is neither tmpfs nor hugetlbfs") from error
 
 
 def _seal(fd: int) -> bool:

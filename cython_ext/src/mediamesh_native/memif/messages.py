@@ -10,7 +10,7 @@ Text that a peer chose ends up in logs and on terminals, hence it is decoded to 
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
@@ -60,7 +60,7 @@ class Init:
     version: int
     id: int
     mode: int
-    secret: bytes
+    secret: bytes = field(repr=False)
     name: str
 
 
@@ -164,7 +164,7 @@ def decode(data: bytes) -> Message:
     if kind is None:
         raise ProtocolViolation("UnknownMessage", f"unknown message type {number}")
     values = kind.LAYOUT.unpack_from(data, _TYPE.size)
-    return kind(*(_FROM_WIRE[field.type](value) for field, value in zip(fields(kind), values, strict=True)))
+    return kind(*(_FROM_WIRE[part.type](value) for part, value in zip(fields(kind), values, strict=True)))
 
 
 def cut_at_nul(raw: bytes) -> bytes:

@@ -1,0 +1,178 @@
+# cython: language_level=3
+"""Rings and memory of an attachment to a stock memif peer, in either role.
+
+As *slave* the memory is ours: region 0 holds all rings, region 1 one buffer per ring position. As *master* it is the peer's: rings must
+lie in memory that is sealed against shrinking, since they are mapped; buffers that are not are reached by pread and pwrite.
+"""
+
+import errno as errno_codes
+import fcntl
+import os
+import warnings
+
+from libc.stdint cimport uint16_t
+from libc.stdlib cimport calloc, free
+from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
+
+from mediamesh_native.layout cimport MM_COOKIE, MM_MASK_INT, mm_ring
+from mediamesh_native.model cimport StockRegion, StockRing
+
+from mediamesh_native import live
+
+_PAGE = 4096
+_FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+
+def _pages(size):
+    return -(-size // _PAGE) * _PAGE
+
+
+def _memory(name, size):
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    os.posix_fallocate(fd, 0, size)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _FIXED_SIZE)
+    return fd
+
+
+def _is_sealed(fd):
+    try:
+        return bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
+    except OSError:
+        return False
+
+
+cdef class StockRings:
+    """One attachment's rings: `regions` [(fd, size)] and `rings` [(is_s2m, index, region, offset, log2, eventfd)].
+
+    Use `own` to make them as slave, `adopt` to take over what a slave announced.
+    """
+
+    def __cinit__(self):
+        self.closed = True
+        self.regions, self.rings, self.mappings, self.owned = [], [], [], []
+
+    @staticmethod
+    def own(*, media_s2m, log2, rings=1, chunk=2048, buffers=True):
+        """Make rings of 2**log2 positions: the hub is slave. `media_s2m`: our frames go out (a sink's rings)."""
+        cdef StockRings self = StockRings()
+        ring_size = _pages(128 + (16 << log2))
+        self.closed = False
+        live.opened("rings")
+        self.media_s2m = media_s2m
+        self.stock.chunk = chunk
+        self.stock.slot_stride = -(-chunk // 64) * 64
+        self._prepare(rings)
+        self._add_region(_memory("mediamesh-stock-rings", 2 * rings * ring_size), 2 * rings * ring_size)
+        base = <size_t> self._map(self.regions[0][0], self.regions[0][1])
+        for index in range(rings):
+            for is_s2m in (True, False):
+                offset = (2 * index + (not is_s2m)) * ring_size
+                self._make_ring(<char *> <size_t> base + <size_t> offset, is_s2m, index, offset, log2)
+        if buffers:
+            size = _pages((rings << log2) * self.stock.slot_stride)
+            self._add_region(_memory("mediamesh-stock-buffers", size), size)
+            self.stock.buffers = self._map(self.regions[1][0], size)
+        return self
+
+    @staticmethod
+    def adopt(regions, rings, *, media_s2m):
+        """Take over regions and rings that a slave announced (descriptors included): the hub is master.
+
+        Raises ValueError if a ring does not lie in its region, has no cookie, or lies in memory that can shrink.
+        """
+        cdef StockRings self = StockRings()
+        self.closed = False
+        live.opened("rings")
+        self.media_s2m = media_s2m
+        self.stock.master = True
+        self.regions, self.rings = list(regions), list(rings)
+        self.owned = [fd for fd, _ in regions] + [ring[5] for ring in rings]
+        media = [ring for ring in rings if bool(ring[0]) == media_s2m]
+        try:
+            self._prepare(len(media))
+            self._adopt_regions()
+            for which, (_, _, region, offset, log2, event) in enumerate(media):
+                self._adopt_ring(which, region, offset, log2, event)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    cdef _prepare(self, unsigned int count):
+        if not count:
+            raise ValueError("no ring for the media")
+        self.stock.ring_count = count
+        self.stock.rings = <StockRing *> calloc(count, sizeof(StockRing))
+        if self.stock.rings == NULL:
+            raise MemoryError
+
+    def _add_region(self, fd, size):
+        self.owned.append(fd)
+        self.regions.append((fd, size))
+
+    cdef char *_map(self, int fd, unsigned long long size) except NULL:
+        cdef void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+        if base == MAP_FAILED:
+            raise OSError(errno_codes.ENOMEM, "a region cannot be mapped")
+        self.mappings.append((<size_t> base, size))
+        return <char *> base
+
+    cdef _place(self, unsigned int which, char *base, unsigned int log2, int event):
+        self.stock.rings[which].ring = <mm_ring *> base
+        self.stock.rings[which].mask = <uint16_t> ((1 << log2) - 1)
+        self.stock.rings[which].event = event
+
+    cdef _make_ring(self, char *base, bint is_s2m, index, offset, log2):
+        cdef mm_ring *ring = <mm_ring *> base
+        event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.owned.append(event)
+        self.rings.append((is_s2m, index, 0, offset, log2, event))
+        ring.cookie = MM_COOKIE
+        if is_s2m == self.media_s2m:
+            self._place(index, base, log2, event)
+        else:
+            ring.flags = MM_MASK_INT
+
+    def _adopt_regions(self):
+        self.stock.regions = <StockRegion *> calloc(max(1, len(self.regions)), sizeof(StockRegion))
+        if self.stock.regions == NULL:
+            raise MemoryError
+        for index, (fd, size) in enumerate(self.regions):
+            if os.fstat(fd).st_size < size:
+                raise ValueError(f"region {index} is smaller than announced")
+            self.stock.regions[index].fd = fd
+            self.stock.regions[index].size = size
+            self.stock.regions[index].base = self._map(fd, size) if _is_sealed(fd) else NULL
+        self.stock.region_count = len(self.regions)
+
+    def _adopt_ring(self, which, region, offset, log2, event):
+        cdef char *base
+        if region >= len(self.regions) or offset % 64 or offset + 128 + (16 << log2) > self.regions[region][1]:
+            raise ValueError(f"ring {which} does not lie in region {region}")
+        base = self.stock.regions[<unsigned int> region].base
+        if base == NULL:
+            raise ValueError(f"region {region} holds a ring and is not sealed against shrinking")
+        if (<mm_ring *> (base + <size_t> offset)).cookie != MM_COOKIE:
+            raise ValueError(f"ring {which} has no memif cookie")
+        self._place(which, base + <size_t> offset, log2, event)
+
+    def close(self):
+        """Unmap everything and close every descriptor."""
+        if self.closed:
+            return
+        self.closed = True
+        for base, size in self.mappings:
+            munmap(<void *> <size_t> base, size)
+        for fd in self.owned:
+            os.close(fd)
+        free(self.stock.rings)
+        free(self.stock.regions)
+        free(self.stock.slot_of)
+        free(self.stock.fifo)
+        live.closed("rings")
+
+    def __dealloc__(self):
+        if not self.closed:
+            warnings.warn("stock rings were dropped open", ResourceWarning)
+            self.close()
