@@ -33,6 +33,14 @@ def test_a_sealed_memfd_of_at_least_the_size_is_memory() -> None:
         check_memory_fd(fd, 1)
 
 
+def test_huge_pages_are_memory_as_well() -> None:
+    with owned(lambda: os.memfd_create("huge", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | os.MFD_HUGETLB)) as fd:
+        os.ftruncate(fd, 1 << 21)
+        assert refused(lambda: check_memory_fd(fd, 1 << 21)) == "RegionNotSealed"
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        check_memory_fd(fd, 1 << 21)
+
+
 def test_a_memfd_that_is_too_small_is_refused() -> None:
     with owned(lambda: sealed_memfd(SIZE)) as fd:
         assert refused(lambda: check_memory_fd(fd, SIZE + 1)) == "RegionTooSmall"
@@ -79,6 +87,12 @@ def test_an_eventfd_becomes_non_blocking() -> None:
         assert os.get_blocking(fd)
         check_eventfd(fd)
         assert not os.get_blocking(fd)
+
+
+def test_a_name_that_a_peer_chose_is_shown_harmlessly() -> None:
+    with owned(lambda: os.memfd_create("\x1b[2J\n", os.MFD_CLOEXEC)) as fd, pytest.raises(DescriptorRefused) as caught:
+        check_memory_fd(fd, SIZE)
+    assert caught.value.message.isprintable()
 
 
 def test_other_descriptors_are_no_eventfds(tmp_path: Path) -> None:

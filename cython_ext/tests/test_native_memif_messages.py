@@ -145,6 +145,10 @@ def test_what_does_not_fit_is_our_own_mistake(message: Message) -> None:
         encode(message)
 
 
+def test_a_secret_is_not_shown() -> None:
+    assert "sesame" not in repr(Init(0x0200, 0, 0, b"sesame", "n"))
+
+
 def test_every_type_has_an_example_here() -> None:
     assert {type(message) for message in ONE_OF_EACH} == set(TYPES.values())
 

@@ -3,6 +3,7 @@
 import array
 import collections
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -101,6 +102,35 @@ def test_more_descriptors_than_there_is_room_for_are_a_violation_and_closed(pair
     with pytest.raises(ProtocolViolation, match="DescriptorsTruncated"):
         transport.receive(ours)
     assert open_descriptors() == before
+
+
+def test_credentials_leave_room_for_the_descriptors_that_are_due(pair: Pair) -> None:
+    ours, theirs = pair
+    before = open_descriptors()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    send_with(theirs, encode(Ack()), [theirs.fileno()] * 4)
+    received = transport.receive(ours)
+    assert received is not None
+    assert (len(received.fds), received.credentials is None) == (4, False)
+    transport.close_all(received.fds)
+    send_with(theirs, encode(Ack()), [theirs.fileno()] * 253)
+    with pytest.raises(ProtocolViolation, match="DescriptorsTruncated"):
+        transport.receive(ours)
+    assert open_descriptors() == before
+
+
+def test_a_process_without_free_descriptors_says_so_and_leaks_none(pair: Pair) -> None:
+    ours, theirs = pair
+    send_with(theirs, encode(Ack()), [theirs.fileno()] * 3)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(ours.fileno())
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
+    try:
+        with pytest.raises(ProtocolViolation, match="DescriptorsTruncated"):
+            transport.receive(ours)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_few_surplus_descriptors_reach_the_machine_which_names_them(pair: Pair) -> None:

@@ -105,7 +105,7 @@ class Machine(abc.ABC):
             self._give_up(f"nothing said for {self._patience:g} s at '{self._state.value}'")
 
     def disconnect(self, reason: str, code: int = 0) -> None:
-        """End the attachment from this side: what waits to be sent is replaced by a DISCONNECT, nothing more is received."""
+        """End the attachment from this side: a DISCONNECT replaces what waits to be sent; nothing more is received."""
         if self.closed:
             return
         self._close()
