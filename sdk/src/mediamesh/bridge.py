@@ -22,18 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from mediamesh_core.errors import MediameshError
-
 from mediamesh.errors import BadInstruction, BridgeAlreadyRuns, Interrupted, UnknownBridge
 from mediamesh.stopping import Stopping
+from mediamesh_core.errors import MediameshError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from mediamesh_core.formats import Format
-
     from mediamesh.sink import Sink
     from mediamesh.source import Source
+    from mediamesh_core.formats import Format
 
 GROUP = "mediamesh.bridges"
 INSTRUCTION = "MEDIAMESH_BRIDGE"
@@ -57,7 +55,7 @@ class Bridge(Protocol):
         """Raise a `mediamesh_core.errors.UserError` if these settings cannot work for this payload; touches nothing."""
 
     def run(self, context: BridgeContext) -> None:
-        """Work until done (return) or until `context.stopping` is set; an exception is a failure that is tried again."""
+        """Work until done (return) or until `context.stopping` is set; an exception is a failure, tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ def run(name: str, environment: Mapping[str, str]) -> int:
 
 def main() -> int:
     """Entry of `python -m mediamesh.bridge NAME`."""
-    if len(sys.argv) != 2:  # noqa: PLR2004
+    if len(sys.argv) != 2:
         print("usage: python -m mediamesh.bridge NAME", file=sys.stderr)
         return 2
     return run(sys.argv[1], os.environ)

@@ -4,11 +4,19 @@ Branches say what to do: a `UserError` is fixed by whoever called or configured,
 by itself or by trying again. A hub's refusal keeps the hub's reason.
 """
 
-from mediamesh_core.errors import MediameshError, TransientError, UserError
+from __future__ import annotations
+
+from mediamesh_core.errors import BugError, MediameshError, TransientError, UserError
 
 
 class Error(MediameshError):
-    """Root of all errors of this distribution."""
+    """Root of all errors of this distribution; the reason is the name of the class unless the hub gave one."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(reason or type(self).__name__, message)
+
+    def __reduce__(self) -> tuple[type[Error], tuple[str, str]]:
+        return type(self), (self.message, self.reason)
 
 
 class Refused(Error, UserError):
@@ -21,6 +29,10 @@ class RefusedForNow(Error, TransientError):
 
 class HubUnreachable(Error, TransientError):
     """No hub answers at the socket."""
+
+
+class HubMisbehaves(Error, BugError):
+    """The hub said what the protocol does not allow: versions do not fit, or one of us has a bug."""
 
 
 class Timeout(Error, TransientError, TimeoutError):
@@ -41,6 +53,18 @@ class Closed(Error, UserError):
 
 class FrameTooSmall(Error, UserError):
     """The data is longer than the frame's capacity."""
+
+
+class WrongLength(Error, UserError):
+    """A payload does not have the length that its format needs for this view."""
+
+
+class SeveralPlanes(Error, UserError):
+    """One array was asked for where the format has several planes."""
+
+
+class NumPyMissing(Error, UserError):
+    """Arrays need NumPy."""
 
 
 class UnknownBridge(Error, UserError):

@@ -1,0 +1,273 @@
+"""What a source and a sink share: taking frames with a timeout, from any thread, across the deaths of hubs.
+
+One lock, the turn, is held by whoever takes a frame or sleeps for one, so a second thread that wants a frame
+queues behind the first and finds everything as that one left it. `interrupt` and `close` need no turn to be heard:
+they write an eventfd that every sleep watches. Frames themselves may be used and given back by any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
+
+from mediamesh.deadline import Deadline
+from mediamesh.errors import Closed, Error, Interrupted, RefusedForNow, Timeout
+from mediamesh_native.port import Frame, SinkPort, SourcePort, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from mediamesh.options import RoleName
+    from mediamesh_core.formats import Format
+
+UNPLANNED = frozenset({"NoSuchConnection", "NoSuchEndpoint", "NotYourEndpoint"})
+"""Refusals that are for now because a plan may come; at `open` they are final unless `wait` was asked for."""
+
+Port = TypeVar("Port", SourcePort, SinkPort)
+Taken = TypeVar("Taken", bound=Frame)
+
+
+class End(Generic[Port, Taken]):
+    """One end of a flow. Use `Source` and `Sink`."""
+
+    ROLE: ClassVar[RoleName]
+    _halt: Error | None = Closed("it never was open")  # what all calls raise; for __del__ if __init__ fails
+
+    def __init__(self, connection: str, options: Mapping[str, object]) -> None:
+        # The machinery is imported here, so that importing mediamesh stays quick.
+        from mediamesh.attention import Attention  # noqa: PLC0415
+        from mediamesh.tether import Tether  # noqa: PLC0415
+        from mediamesh.wish import Wish  # noqa: PLC0415
+
+        self._wish = Wish.of(connection, self.ROLE, options)
+        self._turn = threading.Lock()
+        self._attention = Attention()
+        self._tether = Tether(self._wish, self._attention, self._next_sequence)
+        self._halt = None
+
+    def open(self, timeout: float | None = None) -> Self:
+        """Attach; what is refused for now, and a hub that is not there, is tried again until the timeout.
+
+        Raises
+        ------
+        Refused, RefusedForNow
+            With the hub's reason; the latter if a connection or endpoint is unknown and `wait` was not asked for.
+        Timeout
+            Its message says why it could not be done so far.
+        """
+        deadline = Deadline(timeout)
+        with self._turn:
+            while not self._try_open():
+                if not self._attention.sleep(deadline.seconds()):
+                    raise self._timeout(timeout)
+        return self
+
+    @property
+    def name(self) -> str:
+        """Full name of the connection, "namespace/name"."""
+        return self._tether.names[0]
+
+    @property
+    def endpoint(self) -> str:
+        """Name of the endpoint."""
+        return self._tether.names[1]
+
+    @property
+    def format(self) -> Format:
+        """What a frame holds, of `mediamesh_core.formats`; another one if a hub comes back with another plan."""
+        if self._tether.format is None:
+            raise Closed("open it first: the hub tells the format")
+        return self._tether.format
+
+    @property
+    def capacity(self) -> int:
+        """Bytes that a payload can have at most."""
+        return self.format.capacity
+
+    @property
+    def attached(self) -> bool:
+        """Whether there is a hub, as far as the last call saw."""
+        return self._tether.port is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return isinstance(self._halt, Closed)
+
+    def fileno(self) -> int:
+        """Return a descriptor for a selector: readable (level) when the next call with `timeout=0` is worth while.
+
+        It stays the same while hubs come and go. Make such calls until one raises `Timeout`. Ask for it only
+        if you need it: from then on every frame costs the hub a signal, since it cannot know whether you sleep.
+        """
+        if self._attention.outer is None:
+            with self._turn:
+                self._raise_halt()
+                port = self._tether.port
+                self._attention.make_outer(None if port is None else port.fileno())
+        self._raise_halt()
+        return cast("int", self._attention.outer)
+
+    def interrupt(self) -> None:
+        """Let calls that wait, and all later ones, raise `Interrupted`; safe in signal handlers and any thread."""
+        if self._halt is None:
+            self._halt = Interrupted("interrupted")
+            self._attention.wake()
+
+    def close(self) -> None:
+        """Detach and close, from any thread but not from a signal handler. Frames in hand go back to the hub.
+
+        Warns
+        -----
+        ResourceWarning
+            Frames had not been given back; says how many. Views of their payload stay readable.
+        """
+        left = self._shut()
+        if left:
+            text = f"{self!r} was closed before {left} of its frames were given back; use `with` on each frame"
+            warnings.warn(text, ResourceWarning, stacklevel=2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._shut()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "attached" if self.attached else "detached"
+        return f"<mediamesh.{type(self).__name__} {'/'.join(self._tether.names)} {state}>"
+
+    def __del__(self) -> None:
+        if not self.closed:
+            self._shut()
+            warnings.warn(f"{self!r} was dropped open", ResourceWarning, stacklevel=2)
+
+    def _take(self, port: Port) -> Taken | None:
+        """Return what the port has now."""
+        raise NotImplementedError
+
+    def _next_sequence(self) -> int:
+        """Return the number of the next frame to send."""
+        return 0
+
+    def _forgotten(self, port: Port) -> int:
+        """Return how many frames were not given back."""
+        return port.outstanding
+
+    def _on_attach(self) -> None:
+        """Be told of a new port, before anything is taken from it."""
+
+    def _on_detach(self, port: Port) -> None:
+        """Look at a closed port a last time."""
+
+    def _obtain(self, timeout: float | None) -> Taken:
+        """Return a frame within the timeout or raise Timeout."""
+        deadline = None
+        if not self._turn.acquire(blocking=False):
+            deadline = Deadline(timeout)
+            if not self._turn.acquire(timeout=_lock_seconds(deadline)):
+                raise self._timeout(timeout)
+        try:
+            port: Port | None = self._tether.port
+            taken = None if port is None or self._halt is not None else self._take(port)
+            if taken is None:
+                taken = self._await_frame(deadline or Deadline(timeout))
+        finally:
+            self._turn.release()
+        if taken is None:
+            raise self._timeout(timeout)
+        return taken
+
+    def _poll(self) -> Taken | None:
+        """Return a frame if there is one now and no other thread is at it; never sleeps."""
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            return self._await_frame(Deadline(0))
+        finally:
+            self._turn.release()
+
+    def _await_frame(self, deadline: Deadline) -> Taken | None:
+        while True:
+            self._raise_halt()
+            port: Port | None = self._tether.port
+            if port is None:
+                if not self._returned() and not self._attention.sleep(deadline.seconds()):
+                    return None
+                continue
+            taken = self._take(port)
+            if taken is not None:
+                return taken
+            woken = port.wait(deadline.nanoseconds())
+            if woken is Wait.CONTROL:
+                self._serve(port)
+            elif woken is Wait.TIMEOUT:
+                return None
+
+    def _serve(self, port: Port) -> None:
+        self._raise_halt()
+        self._attention.hush()
+        try:
+            self._tether.serve()
+        finally:
+            if self._tether.port is None:
+                self._on_detach(port)
+
+    def _returned(self) -> bool:
+        """Go on with coming back; whatever is refused for now is waited for, plans included."""
+        try:
+            return self._step()
+        except RefusedForNow:
+            return False
+
+    def _try_open(self) -> bool:
+        """Go on with attaching; a connection that is unknown is told to who asked for it."""
+        try:
+            return self._step()
+        except RefusedForNow as refusal:
+            if refusal.reason in UNPLANNED and not self._wish.wait:
+                raise
+            return False
+
+    def _step(self) -> bool:
+        self._raise_halt()
+        if self._tether.port is not None:
+            return True
+        self._attention.hush()
+        attached = self._tether.step()
+        if attached:
+            self._on_attach()
+        return attached
+
+    def _shut(self) -> int:
+        """Close everything once; return how many frames were not given back."""
+        if self.closed:
+            return 0
+        self._halt = Closed(f"this {self.ROLE} was closed")
+        self._attention.wake()
+        with self._turn:
+            port = self._tether.port
+            left = 0 if port is None else self._forgotten(port)
+            self._tether.detach(None)
+            self._attention.close()
+        return left
+
+    def _raise_halt(self) -> None:
+        if self._halt is not None:
+            raise type(self._halt)(self._halt.message)
+
+    def _timeout(self, timeout: float | None) -> Timeout:
+        why = "" if self._tether.failure is None else f": {self._tether.failure}"
+        return Timeout(f"{self.name}: no {'frame' if self.attached else 'attachment'} within {timeout or 0:g} s{why}")
+
+
+def _lock_seconds(deadline: Deadline) -> float:
+    seconds = deadline.seconds()
+    return -1 if seconds is None else min(seconds, threading.TIMEOUT_MAX)
