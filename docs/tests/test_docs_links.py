@@ -1,4 +1,4 @@
-"""Every relative link leads somewhere, every page can be found, and no file speaks of the machine it was written on."""
+"""The pages tell of what is there: links, names, reasons; and no file speaks of the machine it was written on."""
 
 import re
 from pathlib import Path
@@ -61,6 +61,19 @@ def test_no_file_contains(pattern: re.Pattern[str]) -> None:
     ]
 
     assert found == []
+
+
+def test_reasons_and_metrics_in_the_pages_are_in_the_code() -> None:
+    page = (ROOT / "docs" / "operations" / "running.md").read_text()
+    refused = page[page.index("| reason |") : page.index("## Watch it")]
+    rows = [line.split("|")[1] for line in refused.splitlines() if line.startswith("| `")]
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)} | set(re.findall(r"`(mediamesh_\w+)`", page))
+    code = "".join(
+        path.read_text() for path in tracked_files() if path.suffix in {".py", ".pyx"} and "src" in path.parts
+    )
+
+    assert told
+    assert {name for name in told if f'"{name}"' not in code and f"class {name}(" not in code} == set()
 
 
 def test_packages_come_from_the_public_registry() -> None:

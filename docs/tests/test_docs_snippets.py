@@ -133,8 +133,12 @@ class Reader:
 
 
 def command(block: Block) -> str:
-    """Make a shell's background command take the place of its shell, so that it gets the signals."""
-    return f"exec {block.text}" if block.language == "sh" and "background" in block.words else block.text
+    """Make a shell's background command take the place of its shell, so that it gets the signals.
+
+    The page at port 8080 is left out: somebody else may be at it.
+    """
+    text = block.text.replace("mediamesh up ", "mediamesh up --port 0 ")
+    return f"exec {text}" if block.language == "sh" and "background" in block.words else text
 
 
 def ending(block: Block, process: subprocess.Popen[str], accepted: tuple[int, ...] = (0,)) -> list[str]:
