@@ -1,8 +1,9 @@
 """What has to change so that what runs becomes what the plan says: pure.
 
 A change reaches as far as it must and no further. Another payload is another flow. Another number of frames is only
-another pool: a running source is asked to attach anew if its pool has become too small. A sink's new queue or policy
-ends that sink's attachments (they come back by themselves). A pod that is no longer named loses its attachments and no other pod notices.
+another pool: a running source is asked to attach anew if its pool has become too small. A sink's new queue or
+policy ends that sink's attachments (they come back by themselves). A pod that is no longer named loses its
+attachments and no other pod notices.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Whether there is memory for one more pool.
 
-Asked before the pool is made, so that a plan that does not fit is refused with a reason instead of a SIGBUS or the kernel's out-of-memory killer in the middle of a broadcast.
+Asked before the pool is made, so that a plan that does not fit is refused with a reason, instead of a SIGBUS or the
+kernel's out-of-memory killer in the middle of a broadcast.
 
 Three bounds, the tightest counts: the hub's own limit, what the control group leaves (version 2 or 1), and what the
 kernel calls available. When a source changes, the old pool lives until its last frame is given back, so the
