@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TextIO
 
 from mediamesh_agent.page import payload_label
@@ -17,9 +18,10 @@ def rows(picture: Picture) -> Iterator[str]:
     else:
         hub = picture.hub
         yield f"hub        pid {hub.pid}, {hub.cpu:.1%} of a core, pools {hub.memory_bytes / 2**20:.0f} MiB"
+    number = count(1)
     for flow in picture.flows:
         yield f"{flow.connection}  {flow.state}  {payload_label(flow.payload)}{_because(flow)}"
-        yield from (_row(part) for part in flow.parts)
+        yield from (f"{next(number):3}{_row(part)}" for part in flow.parts)
 
 
 def _because(flow: FlowPicture) -> str:
@@ -27,7 +29,7 @@ def _because(flow: FlowPicture) -> str:
 
 
 def _row(part: Part) -> str:
-    head = f"  {_MARKS.get(part.state, '○')} {part.role:6} {part.endpoint:12} {part.state:9} {part.rate:8.1f}/s"
+    head = f" {_MARKS.get(part.state, '○')} {part.role:6} {part.endpoint:12} {part.state:9} {part.rate:8.1f}/s"
     if part.role == "source":
         return f"{head} {part.megabits:9.1f} Mbit/s"
     late = f" p50 {part.latency.p50 / 1e3:.0f} µs p99 {part.latency.p99 / 1e3:.0f} µs" if part.latency else ""

@@ -1,0 +1,49 @@
+"""The verdict of a run, as a table: what each sink got, lost and had altered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mediamesh_agent.picture import Latency
+
+_HEAD: Final = ("sink", "frames", "lost", "altered", "dropped", "p50", "p99")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sink. None where it cannot be known, or where it does not matter."""
+
+    sink: str
+    frames: int
+    lost: int | None
+    altered: int | None
+    dropped: int
+    latency: Latency | None
+    note: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a sink that must get everything did not."""
+        return bool(self.lost or self.altered) or (self.frames == 0)
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of the table."""
+    cells = [_HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
+    for line, note in zip(cells, ["", *(row.note for row in rows)], strict=True):
+        first, *rest = (f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
+        yield f"{first.strip():<{widths[0]}}  {'  '.join(rest)}  {note}".rstrip()
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    late = (_time(row.latency.p50), _time(row.latency.p99)) if row.latency else ("-", "-")
+    return (row.sink, str(row.frames), _count(row.lost), _count(row.altered), str(row.dropped), *late)
+
+
+def _count(count: int | None) -> str:
+    return "-" if count is None else str(count)
+
+
+def _time(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e3:.0f} µs" if nanoseconds < 1_000_000 else f"{nanoseconds / 1e6:.1f} ms"
