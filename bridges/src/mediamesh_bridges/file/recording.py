@@ -1,0 +1,100 @@
+"""One file that is being recorded, from its first frame to its name, or to the error that ended it.
+
+FFmpeg reports a failed write late and in its own words, so the file remembers what went wrong first. After
+that nothing more reaches it (see `part`), and it is published as far as it goes; if not even that works it stays a
+part, which the next recorder finds.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from av.error import FFmpegError
+
+from mediamesh_bridges.errors import BridgeError, DiskFull, RecordingFailed
+from mediamesh_bridges.file.part import Part
+from mediamesh_bridges.file.positions import positions
+from mediamesh_bridges.file.received import ReceivedFrame
+from mediamesh_bridges.file.settings import RecordSettings
+from mediamesh_bridges.file.writers import open_writer
+from mediamesh_core.formats import Format
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_ROOM_FOR_FRAMES = 4
+_ROOM_AT_LEAST = 1 << 20
+
+
+class Recording:
+    """A part, its writer, and where the next frame belongs."""
+
+    def __init__(self, part: Part, path: str, format: Format, settings: RecordSettings, begun: int) -> None:
+        self.begun = begun
+        self._path = path
+        self._part = part
+        self._positions = positions(format)
+        self._writer = open_writer(part.file, format, settings)
+        self._empty = True
+
+    def write(self, frame: ReceivedFrame) -> None:
+        """Add a frame, or raise why the recording is over."""
+        payload = frame.buffer
+        recorded = self._positions.recorded(frame, payload)
+        if recorded is None:
+            return
+        try:
+            self._writer.write(recorded)
+        except (OSError, FFmpegError) as error:
+            raise self._ended_by(error) from error
+        self._empty = False
+
+    def finish(self) -> None:
+        """Complete the file and publish it."""
+        try:
+            self._writer.finish()
+            self._part.publish()
+        except (OSError, FFmpegError) as error:
+            raise self._ended_by(error) from error
+
+    def _ended_by(self, error: Exception) -> BridgeError:
+        cause = self._part.file.failure or error
+        self._part.file.stop(cause)
+        try:
+            kept = self._keep()
+        except OSError:
+            kept = "what there is of it stays a hidden part until the next recording begins"
+        return explained(cause, f"{self._path!r} ended early, {kept}")
+
+    def _keep(self) -> str:
+        if self._empty or not os.fstat(self._part.file.fileno()).st_size:
+            self._part.discard()
+            return "nothing was recorded"
+        return f"what was recorded so far is {self._part.publish()!r}"
+
+
+def begin_recording(
+    folder: int, name: str, path: str, format: Format, settings: RecordSettings, begun: int
+) -> Recording:
+    """Create the file of a recording in a folder; nothing is left if it cannot be written."""
+    part = Part.begin(folder, name)
+    try:
+        return Recording(part, path, format, settings, begun)
+    except BaseException:
+        part.discard()
+        raise
+
+
+def check_room(folder: int, path: str, frame_bytes: int) -> None:
+    """Raise `DiskFull` if a folder has no room for a recording that deserves the name."""
+    state = os.fstatvfs(folder)
+    needed = max(_ROOM_AT_LEAST, _ROOM_FOR_FRAMES * frame_bytes)
+    if state.f_bavail * state.f_frsize < needed:
+        raise DiskFull(f"the disk is full: {path!r} is not begun with less than {needed} bytes free")
+
+
+def explained(error: Exception, what: str) -> BridgeError:
+    """Return the error that tells a person what went wrong."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return DiskFull(f"the disk is full: {what}")
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return RecordingFailed(f"{what}: {reason}")

@@ -1,0 +1,99 @@
+"""Uncompressed video into a container.
+
+Matroska gets FFV1 by default: lossless, so that a recording is the frames that were sent, with a checksum in every
+slice, at about half the size. MP4 and QuickTime get H.264 of high quality, which every player knows. The encoder
+gets the connection's own pixel format where it can, else one to which FFmpeg converts without loss; an
+encoder that is lossless is never given anything less.
+"""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from typing import BinaryIO, Final
+
+from av.codec import Codec
+from av.codec.codec import PixFmtLoss, UnknownCodecError, find_best_pix_fmt_of_list
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from mediamesh_bridges.errors import BadSetting
+from mediamesh_bridges.file.container import open_container
+from mediamesh_bridges.file.picture import EXACT, ffmpeg_pixels, unpacker
+from mediamesh_bridges.file.recorded import Recorded
+from mediamesh_core.formats import VideoFormat
+
+_LOSSLESS = "ffv1"
+_USUAL: Final = {".mkv": (_LOSSLESS,), ".mp4": ("libx264", "mpeg4"), ".mov": ("libx264", "mpeg4")}
+_OPTIONS: Final[dict[str, dict[str, str]]] = {
+    "ffv1": {"level": "3", "slicecrc": "1", "slices": "16"},
+    "libx264": {"preset": "veryfast", "crf": "18"},
+    "mpeg4": {"qscale": "2"},
+}
+_FIELD_ORDERS = {"tff": 2, "bff": 3}  # AV_FIELD_TT, AV_FIELD_BB
+_LARGE_ENOUGH_FOR_SLICES = 300
+
+
+class VideoWriter:
+    """Pictures, encoded."""
+
+    def __init__(self, file: BinaryIO, format: VideoFormat, suffix: str, codec: str | None) -> None:
+        self._format = format
+        encoder = _encoder(codec, suffix)
+        self._unpack = unpacker(format)
+        self._pixels = _encoded_pixels(encoder, format)
+        self._reformatter = VideoReformatter()
+        self._container = open_container(file, suffix)
+        self._stream = self._add_stream(encoder.name)
+        self._container.start_encoding()
+
+    def write(self, recorded: Recorded) -> None:
+        """Encode a picture at its slot of the frame grid."""
+        picture = self._unpack(recorded.payload)
+        picture = self._reformatter.reformat(picture, format=self._pixels, interpolation=EXACT)
+        picture.pts = recorded.position
+        picture.time_base = 1 / self._format.frame_rate
+        self._container.mux(self._stream.encode(picture))
+
+    def finish(self) -> None:
+        """Write what the encoder holds back, then the index."""
+        self._container.mux(self._stream.encode())
+        self._container.close()
+
+    def _add_stream(self, encoder: str) -> VideoStream:
+        rate = self._format.frame_rate
+        try:
+            stream = self._container.add_stream(encoder, rate=rate, options=dict(_OPTIONS.get(encoder, {})))
+        except ValueError as error:
+            raise BadSetting(f"file.codec: {error}") from error
+        if not isinstance(stream, VideoStream):
+            raise BadSetting(f"file.codec: {encoder} does not encode video")
+        stream.width, stream.height, stream.pix_fmt = self._format.width, self._format.height, self._pixels
+        stream.time_base = 1 / Fraction(rate)
+        stream.gop_size = 1 if encoder == _LOSSLESS else max(1, round(rate))
+        stream.thread_count = os.cpu_count() or 1
+        stream.thread_type = "AUTO"
+        if self._format.field_order:
+            stream.codec_context.field_order = _FIELD_ORDERS[self._format.field_order]
+        return stream
+
+
+def _encoder(codec: str | None, suffix: str) -> Codec:
+    names = _USUAL[suffix] if codec is None else (codec,)
+    for name in names:
+        try:
+            return Codec(name, "w")
+        except UnknownCodecError:
+            continue
+    raise BadSetting(f"file.codec: this installation of FFmpeg has no encoder {' or '.join(names)}")
+
+
+def _encoded_pixels(encoder: Codec, format: VideoFormat) -> str:
+    own = ffmpeg_pixels(format)
+    accepted = [pixels.name for pixels in encoder.video_formats or ()]
+    if not accepted or own in accepted:
+        return own
+    best, loss = find_best_pix_fmt_of_list(accepted, own, has_alpha=True)
+    if best is None or (encoder.name == _LOSSLESS and loss != PixFmtLoss.NONE):
+        raise BadSetting(f"file.path: {encoder.name} cannot keep {format.pixel_format} as it is; use suffix .raw")
+    return best.name

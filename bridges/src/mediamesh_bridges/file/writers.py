@@ -1,0 +1,43 @@
+"""Which writer makes which kind of file from which kind of payload."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO
+
+from mediamesh_bridges.errors import BadSetting
+from mediamesh_bridges.file.container import FORMATS
+from mediamesh_bridges.file.encoded_writer import EncodedWriter
+from mediamesh_bridges.file.pcm_writer import PcmWriter
+from mediamesh_bridges.file.plain_writers import RawWriter, Y4mWriter
+from mediamesh_bridges.file.recorded import Writer
+from mediamesh_bridges.file.settings import RAW, RecordSettings
+from mediamesh_bridges.file.video_writer import VideoWriter
+from mediamesh_bridges.file.wav_writer import WavWriter
+from mediamesh_core.formats import AudioFormat, EncodedFormat, Format, VideoFormat
+
+
+def open_writer(file: BinaryIO, format: Format, settings: RecordSettings) -> Writer:
+    """Return the writer for a file of this suffix; `BadSetting` if there is none for this payload."""
+    suffix = settings.suffix
+    if settings.codec is not None and not (isinstance(format, VideoFormat) and suffix in FORMATS):
+        raise BadSetting("file.codec: is for uncompressed video in .mkv, .mp4 and .mov only")
+    if suffix == RAW:
+        return RawWriter(file)
+    if isinstance(format, VideoFormat) and suffix in FORMATS:
+        return VideoWriter(file, format, suffix, settings.codec)
+    if isinstance(format, VideoFormat) and suffix == ".y4m":
+        return Y4mWriter(file, format)
+    if isinstance(format, AudioFormat) and suffix in FORMATS:
+        return PcmWriter(file, format, suffix)
+    if isinstance(format, AudioFormat) and suffix == ".wav":
+        return WavWriter(file, format)
+    if isinstance(format, EncodedFormat) and suffix in FORMATS:
+        return EncodedWriter(file, format, suffix)
+    (kind,) = format.to_spec()
+    raise BadSetting(f"file.path: {suffix} cannot hold {kind}; use .raw")
+
+
+def check_writer(format: Format, settings: RecordSettings) -> None:
+    """Raise `BadSetting` where `open_writer` would, without a file."""
+    open_writer(io.BytesIO(), format, settings)
