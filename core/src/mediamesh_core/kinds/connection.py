@@ -50,7 +50,7 @@ def _frames(value: object) -> int | None:
 class Pool(Model):
     """The memory of the flow."""
 
-    frames: Annotated[int | None, BeforeValidator(_frames), Field(ge=1, le=MAX_FRAMES)] = None
+    frames: Annotated[Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None, BeforeValidator(_frames)] = None
     """None, written auto: as many as the endpoints can hold."""
     huge_pages: bool = False
 

@@ -73,7 +73,9 @@ class FileSink(Model):
     path: Annotated[str, AfterValidator(_recording)]
     """Relative to the media folder; parts of the date as strftime has them."""
     segment_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
-    """Begin a new file after so many seconds; its path must then have a date down to the second."""
+    """Begin a new file after so many seconds."""
+    codec: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
+    """FFmpeg's name of the encoder for uncompressed video; the usual one of the container if left out."""
 
 
 class MemifEndpoint(Model):
