@@ -75,13 +75,19 @@ cdef inline void drop_frame(Engine_ *engine, PoolState *pool, uint32_t frame) no
         report(engine)
 
 
+cdef inline void wake_source(Engine_ *engine, Attachment *source) noexcept nogil:
+    """Signal a source that sleeps for want of a frame, if it has got some since."""
+    if source.posted_quietly:
+        source.posted_quietly = 0
+        wake_receiver(engine, source, source.s2m, source.s2m_event)
+
+
 cdef inline void post_frames(Engine_ *engine, Flow *flow) noexcept nogil:
-    """Give the source free frames, up to its queue; wake it if it waits for one."""
+    """Give the source free frames, up to its queue. It is woken for half a queue, or when the engine has nothing else to do for it."""
     cdef Attachment *source = flow.source
     cdef PoolState *pool = flow.pool
     cdef mm_desc *desc
     cdef uint32_t frame
-    cdef bint any = False
     if source == NULL or source.stock != NULL or pool == NULL or source.held or source.fault != NO_FAULT:
         return
     while source.posted < source.queue and pool.free_count:
@@ -96,7 +102,8 @@ cdef inline void post_frames(Engine_ *engine, Flow *flow) noexcept nogil:
         desc.metadata = 0
         source.m2s_head += 1
         source.posted += 1
-        any = True
-    if any:
+        source.posted_quietly += 1
+    if source.posted_quietly:
         mm_store16(&source.m2s.head, source.m2s_head)
-        wake_receiver(engine, source, source.s2m, source.s2m_event)
+        if 2 * source.posted_quietly >= source.queue:
+            wake_source(engine, source)

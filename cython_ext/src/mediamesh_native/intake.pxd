@@ -3,7 +3,7 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from mediamesh_native.fanout cimport ask_for_returns, flush, lacks_room, publish, stop_asking, take_returns
-from mediamesh_native.frames cimport drop_frame, end, hold_frame, post_frames
+from mediamesh_native.frames cimport drop_frame, end, hold_frame, post_frames, wake_source
 from mediamesh_native.layout cimport (
     MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_store16, mm_take_desc,
 )
@@ -18,6 +18,8 @@ from mediamesh_native.model cimport (
 cdef enum:
     BATCH = 64  # frames of one flow before the others get their turn
     ROUNDS = 16
+    BURST = 16  # so many frames in a row, and more are likely to come at once:
+    LINGER = 4  # then the engine looks so often again before it sleeps
 
 
 cdef inline Fault check_sent(Attachment *source, mm_desc *desc) noexcept nogil:
@@ -205,15 +207,23 @@ cdef inline bint serve_source(Engine_ *engine, Attachment *source) noexcept nogi
         done = take_batch(engine, source)
         finish_batch(engine, flow)
         if flow.stalled:
+            wake_source(engine, source)
             return False
+        source.burst += done
         if done == 0:
+            wake_source(engine, source)
             if engine.polling:
                 return False
+            if source.burst >= BURST and source.lingered < LINGER:
+                source.lingered += 1
+                return True
+            source.burst = source.lingered = 0
             mm_store16(&source.m2s.flags, 0)
             mm_fence()
             if mm_load16(&source.m2s.tail) == source.m2s_seen:
                 return False
             mm_store16(&source.m2s.flags, MM_MASK_INT)
+        source.lingered = 0
     return True
 
 
@@ -226,4 +236,6 @@ cdef inline bint serve_sink(Engine_ *engine, Attachment *sink) noexcept nogil:
         flush(engine, sink)
     elif sink.wants_returns and not flow.stalled:
         finish_batch(engine, flow)
+        if flow.source != NULL:
+            wake_source(engine, flow.source)
     return False

@@ -116,9 +116,12 @@ cdef struct Attachment:
     uint64_t dropped
     # source
     bint held
+    uint32_t burst  # frames since the ring was last found empty
+    uint32_t lingered  # rounds that found it empty since
     uint16_t m2s_head  # posted
     uint16_t m2s_seen  # tail as far as processed
     uint32_t posted
+    uint32_t posted_quietly  # since the source was last signalled
     # sink
     Policy policy
     bint dirty  # descriptors written, head not yet published
