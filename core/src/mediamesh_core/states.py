@@ -22,7 +22,7 @@ class IllegalTransition(BugError):
     """Something happened that cannot happen in that state."""
 
     def __init__(self, machine: str, state: str, event: str) -> None:
-        super().__init__("IllegalTransition", f"{machine}: {event!r} cannot happen in state {state!r}")
+        super().__init__("IllegalTransition", f"{machine}: '{event}' cannot happen in state '{state}'")
         self.machine, self.state, self.event = machine, state, event
 
     def __reduce__(self) -> tuple[type["IllegalTransition"], tuple[str, str, str]]:
