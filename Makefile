@@ -59,7 +59,7 @@ check-format:
 check-lint:
 	@.ci/step lint ruff check -q .
 check-types:
-	@.ci/step types mypy --no-error-summary
+	@.ci/step types .ci/types
 check-stubs:
 	@.ci/step stubs .ci/stubs
 check-imports:

@@ -81,10 +81,9 @@ def test_free_dir_is_short_and_gone_afterwards(free_dir: Path) -> None:
     assert not list(free_dir.iterdir())
 
 
-def test_own_processes_are_told_from_others() -> None:
+def test_own_processes_are_told_from_others(pytestconfig: pytest.Config) -> None:
+    fixtures = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
     with subprocess.Popen(["sleep", "60"]) as process:
-        from conftest import belongings
-
-        wait_until(lambda: any("sleep 60" in row for row in belongings().processes))
+        wait_until(lambda: any("sleep 60" in row for row in fixtures.belongings().processes))
         process.kill()
-    assert not any(row.startswith(f"{process.pid} ") for row in belongings().processes)
+    assert not any(row.startswith(f"{process.pid} ") for row in fixtures.belongings().processes)
