@@ -4,6 +4,7 @@ class PoolError(OSError):
     """The memory cannot be had; `reason` is CamelCase (PoolTooLarge, OutOfMemory, HugePagesShort)."""
 
     reason: str
+    def __init__(self, code: int, reason: str, message: str) -> None: ...
 
 class Pool:
     """One sealed memfd with `frames` frames; allocated, mapped and faulted in before the constructor returns.
@@ -35,8 +36,9 @@ class RingRegion:
     m2s_offset: int
     m2s_log2: int
     m2s_event: int
+    extension_offset: int
     closed: bool
-    def __init__(self, queue: int, *, rings: int = 1, fd: int = -1, s2m_event: int = -1, m2s_event: int = -1) -> None: ...
+    def __init__(self, queue: int, *, fd: int = -1, s2m_event: int = -1, m2s_event: int = -1) -> None: ...
     def close(self) -> None: ...
 
 HEADER_SIZE: int
