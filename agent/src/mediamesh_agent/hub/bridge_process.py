@@ -177,7 +177,12 @@ class Launcher:
         lock = self.lock(instruction)
         lock.unlink(missing_ok=True)
         readers = self._readers(lock, str(instruction))
-        child = self._run(instruction, lock)
+        try:
+            child = self._run(instruction, lock)
+        except OSError:
+            for reader in readers:
+                os.close(reader.fd)
+            raise
         return BridgeProcess(child.pid, os.pidfd_open(child.pid), readers, lock, child)
 
     def _run(self, instruction: Instruction, lock: Path) -> "subprocess.Popen[bytes]":

@@ -29,7 +29,6 @@ class Changes:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     rebuilt: tuple[str, ...] = ()
-    resized: tuple[str, ...] = ()
     ended: tuple[tuple[str, str], ...] = ()
 
 
@@ -42,7 +41,6 @@ def difference(running: Mapping[str, plan_pb2.FlowPlan], wanted: Mapping[str, pl
         added=tuple(name for name in wanted if name not in running),
         removed=tuple(name for name in running if name not in wanted),
         rebuilt=rebuilt,
-        resized=tuple(name for name in kept if _pool(running[name]) != _pool(wanted[name])),
         ended=tuple((name, endpoint) for name in kept for endpoint in _changed(running[name], wanted[name])),
     )
 
@@ -84,10 +82,6 @@ def _endpoints(flow: plan_pb2.FlowPlan) -> Iterator[plan_pb2.EndpointPlan]:
 
 def _memory(flow: plan_pb2.FlowPlan) -> tuple[object, ...]:
     return flow.uid, flow.payload, flow.capacity
-
-
-def _pool(flow: plan_pb2.FlowPlan) -> tuple[int, bool]:
-    return flow.frames, flow.huge_pages
 
 
 def _changed(before: plan_pb2.FlowPlan, after: plan_pb2.FlowPlan) -> Iterator[str]:

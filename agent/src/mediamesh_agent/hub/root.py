@@ -89,13 +89,12 @@ class Root:
     @contextlib.contextmanager
     def opened(self, folder: str, *, make: bool = True) -> Iterator[int]:
         """Open a folder below the root, component by component, never through a link."""
-        fd = os.dup(self.fd)
-        try:
+        with contextlib.ExitStack() as opened:
+            fd = self.fd
             for component in components(folder):
                 fd = _step(fd, component, make=make)
+                opened.callback(os.close, fd)
             yield fd
-        finally:
-            os.close(fd)
 
     def close(self) -> None:
         """Give the folder and the lock back."""
@@ -116,10 +115,7 @@ def _step(parent: int, component: str, *, make: bool) -> int:
     if make:
         with contextlib.suppress(FileExistsError):
             os.mkdir(component, 0o755, dir_fd=parent)
-    try:
-        return os.open(component, _DIRECTORY, dir_fd=parent)
-    finally:
-        os.close(parent)
+    return os.open(component, _DIRECTORY, dir_fd=parent)
 
 
 def _open_root(path: Path) -> int:

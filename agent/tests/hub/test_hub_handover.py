@@ -1,0 +1,191 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hub_rig import ControlClient, HubUnderTest, RawClient, bridge, flow, sink, wait_until
+from hub_traffic import traffic
+
+import mediamesh
+from mediamesh_agent.hub import handover
+from mediamesh_protos import handover_pb2, hub_pb2
+
+
+@pytest.fixture(autouse=True)
+def _here(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
+
+
+def test_no_frame_is_lost_in_a_row_of_handovers(hub: HubUnderTest) -> None:
+    hub.apply(flow(frames=80, sinks=[sink(policy="block", queue=8)]))
+    with traffic("sink", "sink", "source") as (first, second, source):
+        for _ in range(8):
+            before = hub.flow().frames
+            hub.succeed()
+            wait_until(lambda: hub.flow().frames > before + 50, "frames after the hand-over")  # noqa: B023
+        sent = source.end()["sent"]
+        wait_until(lambda: _all_given(hub, sent), "all frames to be taken")
+        for seen in (first.end(), second.end()):
+            assert (seen["gaps"], seen["discontinuities"], seen["altered"]) == ([], 0, 0)
+            assert seen["last"] == sent - 1
+    assert hub.observe().handovers == 8
+
+
+def _all_given(hub: HubUnderTest, sent: int) -> bool:
+    return all(one.received == sent for one in hub.flow().attachments if one.role == "sink")
+
+
+def test_frames_in_hand_stay_valid(hub: HubUnderTest) -> None:
+    hub.apply(flow(sinks=[sink(policy="block")]))
+    with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
+        source.send(b"early", timeout=5)
+        unsent = source.acquire(timeout=5)
+        with taking.receive(timeout=5) as held:
+            hub.succeed()
+            assert bytes(held) == b"early"
+        with memoryview(unsent) as view:
+            view[:4] = b"late"
+        unsent.length = 4
+        assert unsent.send() == 1
+        with taking.receive(timeout=5) as frame:
+            assert (frame.sequence, bytes(frame), int(frame.flags)) == (1, b"late", 0)
+
+
+def test_numbers_and_names_go_on(hub: HubUnderTest) -> None:
+    hub.apply(flow(), revision=4)
+    with RawClient(hub.root) as refused:
+        refused.refusal("sink", "nowhere")
+    with mediamesh.open_source("cam", client="eye") as source, mediamesh.open_sink("cam", client="mind") as taking:
+        source.send(b"x", timeout=5)
+        with taking.receive(timeout=5):
+            pass
+        wait_until(lambda: all(one.occupancy == 0 for one in hub.flow().attachments if one.role == "sink"), "rest")
+        before = hub.observe()
+        hub.succeed()
+        after = hub.observe()
+        assert after.pid != before.pid
+        assert after.handovers == 1
+        assert (after.revision, after.started, after.ended) == (before.revision, before.started, before.ended)
+        assert after.memory_bytes == before.memory_bytes
+        assert after.flows == before.flows
+        assert after.engine_wakeups >= before.engine_wakeups
+    with RawClient(hub.root) as client:
+        assert client.attach("sink").attachment == 3
+
+
+def test_a_source_after_a_handover_gets_the_next_pool(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    with mediamesh.open_sink("cam") as taking:
+        for generation in range(12):
+            with mediamesh.open_source("cam", timeout=10) as source:
+                source.send(b"%d" % generation, timeout=5)
+                with taking.receive(timeout=5) as frame:
+                    assert bytes(frame) == b"%d" % generation
+            if generation % 2:
+                hub.succeed()
+
+
+def test_clients_in_the_queue_of_the_socket_are_served_by_the_successor(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    hub.process.send_signal(19)  # SIGSTOP: it accepts nobody
+    client = RawClient(hub.root)
+    hub.process.send_signal(18)
+    with client:
+        hub.succeed()
+        assert client.attach("sink").endpoint == "out"
+
+
+def test_who_is_half_way_and_silent_does_not_hold_it_up(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    with RawClient(hub.root) as client:
+        assert client.request("source").HasField("attached")
+        hub.succeed()
+        assert not hub.flow().attachments
+    with RawClient(hub.root) as client:
+        assert client.attach("source").endpoint == "in"
+
+
+def test_bridges_live_on_and_end_with_the_successor(hub: HubUnderTest) -> None:
+    hub.apply(flow(sinks=[sink(), sink("file", endpoint=bridge("no-such-bridge"))]))
+    wait_until(lambda: hub.observe().bridges[0].restarts > 0, "the bridge to fail")
+    before = hub.observe().bridges[0].restarts
+    hub.succeed()
+    after = hub.observe().bridges[0]
+    assert after.restarts >= before
+    assert "no-such-bridge" in after.last_error
+
+
+def ask(control: ControlClient) -> handover_pb2.HandoverState:
+    request = hub_pb2.HubRequest(handover=hub_pb2.Handover(state_version=handover.STATE_VERSION))
+    control.send(request.SerializeToString())
+    reply = control.reply()
+    assert reply is not None
+    assert reply.HasField("done")
+    return handover.receive(control.socket, handover_pb2.HandoverState)
+
+
+@pytest.mark.parametrize("step", ["at once", "before READY", "wrong word", "before TAKEN", "before GO"])
+def test_a_successor_that_fails_leaves_the_old_hub_in_charge(hub: HubUnderTest, step: str) -> None:
+    hub.apply(flow())
+    with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
+        with ControlClient(hub.root) as control:
+            fail_at(step, control)
+        for number in range(20):
+            source.send(b"%d" % number, timeout=10)
+            with taking.receive(timeout=10) as frame:
+                assert (frame.sequence, int(frame.flags)) == (number, 0)
+    assert hub.observe().pid == hub.process.pid
+    assert hub.observe().handovers == 0
+    with RawClient(hub.root) as client:
+        assert client.attach("sink").endpoint == "out"
+
+
+def fail_at(step: str, control: ControlClient) -> None:
+    if step == "at once":
+        control.send(hub_pb2.HubRequest(handover=hub_pb2.Handover(state_version=1)).SerializeToString())
+        return
+    fds = handover.receive_fds(control.socket, ask(control).descriptors)
+    try:
+        if step == "before READY":
+            return
+        handover.say(control.socket, handover.Step.GO if step == "wrong word" else handover.Step.READY)
+        if step == "before TAKEN":
+            return
+        if step == "before GO":
+            assert handover.receive(control.socket, handover_pb2.EngineState).state
+            control.socket.shutdown(socket.SHUT_RDWR)
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def test_a_silent_successor_is_not_waited_for(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    with ControlClient(hub.root) as control:
+        for fd in handover.receive_fds(control.socket, ask(control).descriptors):
+            os.close(fd)
+        assert control.socket.recv(1) == b"", "the old hub gives up"
+    assert hub.observe().handovers == 0
+
+
+def test_the_lock_is_never_free(hub: HubUnderTest) -> None:
+    hub.succeed()
+    second = hub.launch()
+    assert second.stdout is not None
+    with second.stdout:
+        assert second.wait(20) == 1
+    assert "RootTaken" in hub.log
+
+
+def test_a_successor_leaves_no_more_descriptors_than_it_got(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+
+    def count() -> int:
+        return len(list(Path(f"/proc/{hub.process.pid}/fd").iterdir()))
+
+    with mediamesh.open_source("cam"), mediamesh.open_sink("cam"):
+        hub.succeed()
+        first = count()
+        for _ in range(3):
+            hub.succeed()
+        wait_until(lambda: count() <= first, "the same number of descriptors")
