@@ -8,6 +8,7 @@ they write an eventfd that every sleep watches. Frames themselves may be used an
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 UNPLANNED = frozenset({"NoSuchConnection", "NoSuchEndpoint", "NotYourEndpoint"})
 """Refusals that are for now because a plan may come; at `open` they are final unless `wait` was asked for."""
+GLANCE_EVERY = 0.002
+"""Seconds; a system call for each of a million frames would be felt, for each picture it is not."""
 
 Port = TypeVar("Port", SourcePort, SinkPort)
 Taken = TypeVar("Taken", bound=Frame)
@@ -33,6 +36,8 @@ class End(Generic[Port, Taken]):
     """One end of a flow. Use `Source` and `Sink`."""
 
     ROLE: ClassVar[RoleName]
+    GLANCES: ClassVar[bool] = False
+    """Whether to look for the hub's goodbye before frames are used up: what a source fills for a dead hub is lost."""
     _halt: Error | None = Closed("it never was open")  # what all calls raise; for __del__ if __init__ fails
 
     def __init__(self, connection: str, options: Mapping[str, object]) -> None:
@@ -45,6 +50,7 @@ class End(Generic[Port, Taken]):
         self._turn = threading.Lock()
         self._attention = Attention()
         self._tether = Tether(self._wish, self._attention, self._next_sequence)
+        self._glanced = 0.0
         self._halt = None
 
     def open(self, timeout: float | None = None) -> Self:
@@ -175,6 +181,8 @@ class End(Generic[Port, Taken]):
             if not self._turn.acquire(timeout=_lock_seconds(deadline)):
                 raise self._timeout(timeout)
         try:
+            if self.GLANCES and time.monotonic() - self._glanced > GLANCE_EVERY:
+                self._glance()
             port: Port | None = self._tether.port
             taken = None if port is None or self._halt is not None else self._take(port)
             if taken is None:
@@ -210,6 +218,12 @@ class End(Generic[Port, Taken]):
                 self._serve(port)
             elif woken is Wait.TIMEOUT:
                 return None
+
+    def _glance(self) -> None:
+        self._glanced = time.monotonic()
+        port: Port | None = self._tether.port
+        if port is not None and self._attention.sleep(0):
+            self._serve(port)
 
     def _serve(self, port: Port) -> None:
         self._raise_halt()

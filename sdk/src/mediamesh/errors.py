@@ -31,6 +31,10 @@ class HubUnreachable(Error, TransientError):
     """No hub answers at the socket."""
 
 
+class HubRefused(Error, UserError):
+    """The hub does not do what its control socket was asked for."""
+
+
 class HubMisbehaves(Error, BugError):
     """The hub said what the protocol does not allow: versions do not fit, or one of us has a bug."""
 

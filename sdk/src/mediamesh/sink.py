@@ -93,4 +93,5 @@ class Sink(End[SinkPort, ReceivedFrame]):
 
     def _forgotten(self, port: Any) -> int:
         collected: int = port.forgotten  # frames that the garbage collector had to give back
-        return port.outstanding + collected
+        held: int = port.outstanding
+        return held + collected

@@ -23,6 +23,7 @@ class Source(End[SourcePort, SourceFrame]):
     """
 
     ROLE: ClassVar[RoleName] = "source"
+    GLANCES: ClassVar[bool] = True
 
     def __init__(self, connection: str, **options: Unpack[SourceOptions]) -> None:
         self._sequence = 0
