@@ -31,7 +31,11 @@ class Engine(Roster):
         """Stop the thread between two frames and describe everything (plain ints, strings, lists); `start` resumes."""
     @staticmethod
     def thaw(
-        state: dict[str, object], pools: dict[tuple[int, int], Pool], rings: dict[int, RingRegion], *, polling: bool = False
+        state: dict[str, object],
+        pools: dict[tuple[int, int], Pool],
+        rings: dict[int, RingRegion],
+        *,
+        polling: bool = False,
     ) -> Engine:
         """The engine that `freeze` described; numbers of flows and attachments stay the same."""
     def close(self) -> None: ...

@@ -56,7 +56,7 @@ cdef class Engine(Roster):
         self._ensure_open()
         read(self.event_fd, &ignored, 8)
         self._lock()
-        for i in range(TABLE):
+        for i in range(self.state.table_size):
             if self.state.table[i] != NULL and self.state.table[i].fault != NO_FAULT and not self.state.table[i].reported:
                 self.state.table[i].reported = True
                 found.append(Ended(self.state.table[i].id, FAULTS[self.state.table[i].fault]))
@@ -152,6 +152,7 @@ cdef class Engine(Roster):
         cdef Attachment *peer = self._connect_rings(region, saved["queue"], SOURCE if saved["role"] == 0 else SINK)
         peer.id, peer.flow = saved["id"], flow
         self.state.generation[peer.id & (TABLE - 1)] = peer.id >> 16
+        self.state.table_size = max(self.state.table_size, (peer.id & (TABLE - 1)) + 1)
         if peer.role == SINK:
             self._make_slots(peer)
         restore_peer(peer, saved, by_region)

@@ -86,6 +86,7 @@ cdef inline uint32_t take_batch(Engine_ *engine, Attachment *source) noexcept no
     cdef uint32_t done = 0
     cdef uint16_t tail = mm_load16(&source.m2s.tail)
     cdef uint16_t pending = <uint16_t> (tail - source.m2s_seen)
+    flow.stalled = False
     if pending > source.posted:
         end(engine, source, INDEX_JUMP)
         return 0

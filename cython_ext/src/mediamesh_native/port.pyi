@@ -10,7 +10,7 @@ from mediamesh_native.live import live_objects as live_objects
 class SinkPort(Port):
     last_sequence: int  # of the frame taken last, -1 before
     def take(self) -> SinkFrame | None:
-        """The next frame, or None: then `wait`. A frame in a region not yet known also reads as None: `wait` answers CONTROL."""
+        """The next frame, or None: then `wait`. None also while its region is not known: `wait` says CONTROL."""
 
 class SourcePort(Port):
     def acquire(self) -> SourceFrame | None:
@@ -18,6 +18,6 @@ class SourcePort(Port):
 
 def drain(port: SinkPort, count: int, timeout_ns: int) -> int:
     """Benchmarks: take and release `count` frames without the interpreter; returns how many came."""
+
 def pump(port: SourcePort, count: int, length: int, timeout_ns: int) -> int:
     """Benchmarks: acquire and send `count` frames of `length` bytes without the interpreter."""
-

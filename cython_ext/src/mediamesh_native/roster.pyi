@@ -1,12 +1,12 @@
 """Attachments: a layer of `mediamesh_native.engine.Engine`."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from mediamesh_native.flowtable import FlowTable
 from mediamesh_native.pool import RingRegion
 from mediamesh_native.stockrings import StockRings
 
-_Policy = Literal["dropOldest", "block", "disconnect"]
+_Policy: TypeAlias = Literal["dropOldest", "block", "disconnect"]
 
 POLICIES: dict[str, int]
 
@@ -34,7 +34,15 @@ class Roster(FlowTable):
         """A held source gets no frames to fill (it waits for its sinks)."""
     def add_sink(self, flow: int, rings: RingRegion, *, queue: int, policy: _Policy, newest: bool) -> int: ...
     def add_stock_sink(
-        self, flow: int, rings: StockRings, *, queue: int, policy: _Policy, newest: bool, shared: bool = False, chunk: int = 2048
+        self,
+        flow: int,
+        rings: StockRings,
+        *,
+        queue: int,
+        policy: _Policy,
+        newest: bool,
+        shared: bool = False,
+        chunk: int = 2048,
     ) -> int: ...
     def add_stock_source(self, flow: int, rings: StockRings, *, discontinuity: bool = False) -> int: ...
     def remove(self, attachment: int) -> Counters:

@@ -44,6 +44,7 @@ cdef class Roster(FlowTable):
             index += 1
         if index == TABLE:
             raise RuntimeError("65,535 attachments are the most that one hub serves")
+        self.state.table_size = max(self.state.table_size, index + 1)
         self.state.generation[index] = (self.state.generation[index] + 1) & 0x7FFF
         peer.id = (self.state.generation[index] << 16) | index
         peer.flow = flow

@@ -69,6 +69,7 @@ cdef restore_peer(Attachment *peer, dict saved, dict by_region):
     peer.frames, peer.dropped, peer.held, peer.posted = saved["frames"], saved["dropped"], saved["held"], saved["posted"]
     peer.m2s_head, peer.m2s_seen = saved["m2s_head"], saved["m2s_seen"]
     if peer.role == SOURCE:
+        peer.posted_quietly = 1  # it may sleep and not have been told of frames it got
         return
     peer.policy, peer.wants_returns = saved["policy"], saved["wants_returns"]
     peer.head, peer.claimed = saved["head"], saved["claimed"]

@@ -1,7 +1,7 @@
 """Rings and memory of an attachment to a stock memif peer, in either role."""
 
 class StockRings:
-    """As slave (`own`): region 0 holds all rings, region 1 the buffers. As master (`adopt`): what the peer announced."""
+    """As slave (`own`): region 0 holds rings, region 1 buffers. As master (`adopt`): what the peer announced."""
 
     regions: list[tuple[int, int]]  # (fd, size)
     rings: list[tuple[bool, int, int, int, int, int]]  # (is_s2m, index, region, offset, log2, eventfd)
@@ -13,5 +13,5 @@ class StockRings:
     def adopt(
         regions: list[tuple[int, int]], rings: list[tuple[bool, int, int, int, int, int]], *, media_s2m: bool
     ) -> StockRings:
-        """Takes over the descriptors. ValueError: a ring outside its region, without cookie, or in memory that can shrink."""
+        """Takes over the descriptors. ValueError: ring outside its region, no cookie, memory that can shrink."""
     def close(self) -> None: ...
