@@ -83,6 +83,7 @@ def test_free_dir_is_short_and_gone_afterwards(free_dir: Path) -> None:
 
 def test_own_processes_are_told_from_others(pytestconfig: pytest.Config) -> None:
     fixtures = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    assert fixtures is not None
     with subprocess.Popen(["sleep", "60"]) as process:
         wait_until(lambda: any("sleep 60" in row for row in fixtures.belongings().processes))
         process.kill()
