@@ -6,6 +6,7 @@ Each message is preceded by its length as a 32-bit big-endian number; after
 the first come its descriptors, at most 250 with each byte of filler. A
 descriptor is named by its place in that sequence.
 
+  old  HubReply done, or refused      whether it will
   old  HandoverState, descriptors     what there is
   new  HandoverStep READY             everything is mapped
   old  EngineState                    the engine stands still
