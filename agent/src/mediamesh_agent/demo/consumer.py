@@ -23,6 +23,7 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("connection")
     parser.add_argument("endpoint")
     parser.add_argument("--film", type=Path, required=True)
+    parser.add_argument("--payload", required=True, help="the connection's, as JSON")
     parser.add_argument("--reports", type=Path, required=True)
     return parser.parse_args()
 

@@ -24,6 +24,7 @@ class Material:
 
     root: Path
     film: Path
+    payload: str
     reports: Path
 
 
@@ -67,8 +68,8 @@ class Consumer:
 
     def _start(self) -> subprocess.Popen[bytes]:
         material = self._material
-        files = ["--film", str(material.film), "--reports", str(material.reports)]
-        command = [sys.executable, "-m", f"mediamesh_agent.demo.{self._module}", *self._key, *files]
+        given = ["--film", str(material.film), "--payload", material.payload, "--reports", str(material.reports)]
+        command = [sys.executable, "-m", f"mediamesh_agent.demo.{self._module}", *self._key, *given]
         environment = {**os.environ, "MEDIAMESH_DIR": str(material.root)}
         # A session of its own: Ctrl-C is for the demo, which then ends its consumers in order.
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)

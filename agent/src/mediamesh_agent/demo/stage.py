@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from mediamesh_agent.agent import Agent
-from mediamesh_agent.demo.clip import find
+from mediamesh_agent.demo.clip import find, video_format
 from mediamesh_agent.demo.consumers import Material, consumers
 from mediamesh_agent.demo.errors import ClipMissing
 from mediamesh_agent.hubprocess import HubSettings
 from mediamesh_agent.session import session
-from mediamesh_core.formats import Format, from_json
+from mediamesh_core.formats import VideoFormat
 
 MOTION: Final = Path(__file__).with_name("motion.yaml")
 EXAMPLE: Final = Path("examples/demo.yaml")
@@ -75,10 +75,10 @@ class Performance:
     film_connection: str
 
     @property
-    def format(self) -> Format:
+    def format(self) -> VideoFormat:
         """What the film's connection carries."""
         (payload,) = (f.payload for f in self.agent.desired.plan.flows if f.connection == self.film_connection)
-        return from_json(payload)
+        return video_format(payload)
 
 
 @contextlib.asynccontextmanager
@@ -88,7 +88,8 @@ async def performing(made: Stage, *, port: int | None) -> AsyncIterator[Performa
     async with session((_example(), MOTION), hub, port=port) as (agent, bound):
         await agent.news()
         film = next(flow for flow in agent.desired.plan.flows if flow.source.endpoint.kind == "bridge")
-        async with consumers(agent, film.connection, Material(made.root, made.film, made.reports)):
+        material = Material(made.root, made.film, film.payload, made.reports)
+        async with consumers(agent, film.connection, material):
             yield Performance(agent, bound, film.connection)
 
 

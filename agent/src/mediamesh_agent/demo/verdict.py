@@ -3,14 +3,12 @@
 import asyncio
 
 from mediamesh_agent.demo.clip import expected_digests
-from mediamesh_agent.demo.errors import ClipUnsuitable
 from mediamesh_agent.demo.recording import Recording, examine
 from mediamesh_agent.demo.report import gathered
 from mediamesh_agent.demo.stage import Performance, Stage
 from mediamesh_agent.demo.summary import Row
 from mediamesh_agent.ledger import Counted
 from mediamesh_agent.picture import summary
-from mediamesh_core.formats import VideoFormat
 
 CHECKER, RECORDER = "checker", "recorder"
 
@@ -36,8 +34,6 @@ def _row(made: Stage, sink: str, counted: Counted) -> Row:
 
 
 def _examine_all(made: Stage, performance: Performance) -> list[Recording]:
-    if not isinstance(performance.format, VideoFormat):
-        raise ClipUnsuitable("the demo's connection carries no raw video")
     expected = expected_digests(made.film, performance.format)
     return [examine(path, performance.format, expected) for path in made.recordings()]
 

@@ -1,7 +1,7 @@
 // Arrows between the nodes, and the small curves of the rates.
 
 const SVG = "http://www.w3.org/2000/svg";
-const HISTORY = 240; // pictures: a minute at four a second
+const HISTORY = 120; // pictures: half a minute at four a second
 
 function box(element, origin) {
   const r = element.getBoundingClientRect();

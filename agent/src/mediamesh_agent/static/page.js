@@ -46,11 +46,6 @@ function makePart(data, parent) {
     button.setAttribute("aria-label", `${action} ${data.endpoint}`);
     button.addEventListener("click", () => press(part, action));
   }
-  if (data.preview) {
-    const image = element.querySelector(".preview");
-    image.hidden = false;
-    image.src = `/preview.mjpg?connection=${encodeURIComponent(data.connection)}`;
-  }
   parent.append(element);
   parts.set(`${data.connection} ${data.endpoint}`, part);
 }
@@ -62,6 +57,14 @@ function makeFlow(flow) {
   flows.set(flow.connection, element);
   makePart(flow.source, element.querySelector(".sources"));
   flow.sinks.forEach((sink) => makePart(sink, element.querySelector(".sinks")));
+  const shown = flow.sinks.find((sink) => sink.preview);
+  if (shown) showPreview(element.querySelector(".preview"), shown);
+}
+
+function showPreview(figure, sink) {
+  figure.hidden = false;
+  figure.querySelector("img").src = `/preview.mjpg?connection=${encodeURIComponent(sink.connection)}`;
+  figure.querySelector("figcaption").textContent = `what the sink ${sink.endpoint} sees, up to 10 pictures a second`;
 }
 
 function figures(part) {
@@ -125,8 +128,7 @@ function showFlow(flow) {
   pool.querySelector(".megabits").textContent = `${fixed(flow.megabits)} Mbit/s, ${count(flow.frames)} frames`;
   pool.querySelector(".memory").textContent = `${inUse} of ${flow.pool_frames} frames in use, ${bytes(flow.pool_bytes)}`;
   const seal = pool.querySelector(".seal");
-  seal.textContent = flow.sealed ? "no consumer can write it" : "not sealed";
-  seal.classList.toggle("open", !flow.sealed);
+  seal.textContent = flow.sealed ? "sealed: no consumer can write it" : "not sealed";
   fillSegments(pool.querySelector(".segments"), inUse, flow.pool_frames, `${inUse} of ${flow.pool_frames} frames in use`);
   [flow.source, ...flow.sinks].forEach(showPart);
   drawArrows(element.querySelector(".graph"));

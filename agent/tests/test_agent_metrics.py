@@ -1,0 +1,137 @@
+from pathlib import Path
+
+import pytest
+from agent_observations import FILM, attachment, histogram, observed
+from agent_scenes import knowing
+from hypothesis import given
+from hypothesis import strategies as st
+from mediamesh_agent import metrics
+from mediamesh_agent.agent import Agent
+from mediamesh_agent.errors import MetricUndefined
+from mediamesh_agent.metrics import METRICS, AgentCollector, octaves
+from mediamesh_agent.metrics_page import page
+from mediamesh_native.latency import BUCKETS
+from mediamesh_protos import hub_pb2
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference/metrics.md"
+
+
+def scraped(agent: Agent) -> dict[str, Metric]:
+    registry = CollectorRegistry()
+    registry.register(AgentCollector(agent))
+    return {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
+
+
+def value(families: dict[str, Metric], sample: str, **labels: str) -> float:
+    (found,) = (
+        each.value for family in families.values() for each in family.samples if (each.name, each.labels) == (sample, labels)
+    )
+    return found
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    bridge = hub_pb2.ObservedBridge(connection=FILM, endpoint="film", bridge="file", pid=9, state="Running", restarts=2)
+    source = attachment(1, "film", 120, role="source", received=0)
+    sink = attachment(2, "checker", 110, dropped=4, occupancy=3, reattached=1, latency=histogram(b1=100, b40=6))
+    ended = [hub_pb2.ObservedEnd(connection=FILM, endpoint="page", reason="BadReturn", count=3)]
+    return knowing(
+        tmp_path,
+        observed(source, sink, frames=120, size=10, bridges=[bridge], ended=ended, engine_cpu_seconds=1.5, handovers=2),
+    )
+
+
+def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent):
+    families = scraped(agent)
+    source, sink = {"connection": FILM, "endpoint": "film"}, {"connection": FILM, "endpoint": "checker"}
+    assert value(families, "mediamesh_hub_frames_total", **source, direction="in") == 120
+    assert value(families, "mediamesh_hub_frames_total", **sink, direction="out") == 110
+    assert value(families, "mediamesh_hub_bytes_total", **source, direction="in") == 1200
+    assert value(families, "mediamesh_hub_frames_received_total", **sink) == 110
+    assert value(families, "mediamesh_hub_frames_dropped_total", **sink, reason="QueueFull") == 4
+    assert value(families, "mediamesh_hub_reattached_total", **sink) == 1
+    assert value(families, "mediamesh_hub_ring_occupancy_ratio", **sink) == 0.75
+    assert value(families, "mediamesh_hub_attachments", **sink) == 1
+
+
+def test_the_hub_its_pools_and_bridges_are_there(agent: Agent):
+    families = scraped(agent)
+    bridge = {"connection": FILM, "endpoint": "film", "bridge": "file"}
+    assert value(families, "mediamesh_hub_up") == 1
+    assert value(families, "mediamesh_hub_engine_cpu_seconds_total") == 1.5
+    assert value(families, "mediamesh_hub_handovers_total") == 2
+    assert value(families, "mediamesh_hub_pool_free_frames", connection=FILM) == 15
+    assert value(families, "mediamesh_hub_pool_sealed", connection=FILM) == 1
+    assert value(families, "mediamesh_hub_flow_state", connection=FILM, state="Flowing") == 1
+    assert value(families, "mediamesh_hub_flow_state", connection=FILM, state="Failed") == 0
+    assert value(families, "mediamesh_bridge_restarts_total", **bridge) == 2
+    assert value(families, "mediamesh_bridge_state", **bridge, state="Running") == 1
+    ended = {"connection": FILM, "endpoint": "page", "reason": "BadReturn"}
+    assert value(families, "mediamesh_hub_attachments_ended_total", **ended) == 3
+
+
+def test_latency_is_a_histogram_in_seconds(agent: Agent):
+    families = scraped(agent)
+    family = families["mediamesh_hub_frame_latency_seconds"]
+    assert family.type == "histogram"
+    sink = {"connection": FILM, "endpoint": "checker"}
+    assert value(families, "mediamesh_hub_frame_latency_seconds_count", **sink) == 106
+    buckets = [each for each in family.samples if each.name.endswith("_bucket") and each.labels["endpoint"] == "checker"]
+    counts = [each.value for each in buckets]
+    assert counts == sorted(counts)
+    assert buckets[-1].labels["le"] == "+Inf"
+    assert value(families, "mediamesh_hub_frame_latency_seconds_bucket", **sink, le="2.048e-06") == 100
+
+
+def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: Agent):
+    defined = {metric.name.removesuffix("_total"): metric for metric in METRICS}
+    families = scraped(agent)
+    assert families.keys() == defined.keys()
+    for name, family in families.items():
+        assert family.type == defined[name].kind
+        for sample in family.samples:
+            assert sample.labels.keys() - {"le"} == set(defined[name].labels)
+
+
+def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: Agent):
+    agent.facts.observed = None
+    families = scraped(agent)
+    assert value(families, "mediamesh_hub_up") == 0
+    assert value(families, "mediamesh_hub_frames_total", connection=FILM, endpoint="checker", direction="out") == 110
+    assert "mediamesh_hub_pool_frames" not in families
+
+
+def test_counters_do_not_fall_when_a_sink_leaves(agent: Agent):
+    later = observed(clock=200, frames=130)
+    agent.facts.observed = later
+    agent.facts.ledger.update(later)
+    sample = {"connection": FILM, "endpoint": "checker", "direction": "out"}
+    assert value(scraped(agent), "mediamesh_hub_frames_total", **sample) == 110
+
+
+@given(st.lists(st.integers(0, 1000), min_size=BUCKETS, max_size=BUCKETS))
+def test_octaves_count_everything_once(counts: list[int]):
+    buckets, total = octaves(counts)
+    values = [count for _, count in buckets]
+    assert values == sorted(values)
+    assert values[-1] == sum(counts)
+    assert (total > 0) == (sum(counts) > 0)
+
+
+def test_names_follow_the_rules_of_prometheus():
+    for metric in METRICS:
+        assert metric.name.startswith("mediamesh_")
+        assert metric.name.endswith("_total") == (metric.kind == "counter")
+        assert metric.help.endswith(".")
+
+
+def test_the_reference_page_is_current():
+    assert REFERENCE.read_text(encoding="utf-8") == page(), "run `make generate`"
+
+
+def test_a_sample_without_a_definition_is_our_bug():
+    with pytest.raises(MetricUndefined):
+        metrics._single("mediamesh_made_up", 1)
