@@ -145,3 +145,8 @@ def test_diagram_has_every_change_and_only_those() -> None:
     assert "    Waiting --> Flowing: source_attached\n" in drawn
     assert "Waiting --> Waiting" not in drawn
     assert "    Ended --> [*]\n" in diagrams.mermaid(ATTACHMENT)
+
+
+def test_written_table_has_what_changes_nothing_too() -> None:
+    assert "| Flowing | source_left: Waiting; failed: Failed; planned: Flowing |\n" in diagrams.table(FLOW)
+    assert "| Ended | nothing |\n" in diagrams.table(ATTACHMENT)

@@ -30,13 +30,22 @@ def mermaid(machine: AnyMachine) -> str:
     return "\n".join(lines) + "\n"
 
 
+def table(machine: AnyMachine) -> str:
+    """Return the table itself: what can happen in each state, and where that leads."""
+    lines = ["| state | what can happen, and the state after it |", "| --- | --- |"]
+    for state, row in machine.table.items():
+        events = "; ".join(f"{', '.join(events)}: {end}" for end, events in _grouped(row).items())
+        lines.append(f"| {state} | {events or 'nothing'} |")
+    return "\n".join(lines) + "\n"
+
+
 def page() -> str:
-    """Return the whole page, every machine with its story and its diagram."""
+    """Return the whole page, every machine with its story, its diagram and its table."""
     return "\n".join([_HEADING, *(_section(machine) for machine in MACHINES)])
 
 
 def _section(machine: AnyMachine) -> str:
-    return f"## {machine.name}\n\n{machine.story}\n\n```mermaid\n{mermaid(machine)}```\n"
+    return f"## {machine.name}\n\n{machine.story}\n\n```mermaid\n{mermaid(machine)}```\n\n{table(machine)}"
 
 
 def _grouped(row: Mapping[Any, Any]) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ class Model(BaseModel):
         extra="forbid",
         strict=True,
         frozen=True,
+        use_attribute_docstrings=True,
     )
     choices: ClassVar[tuple[str, ...]] = ()
     """Fields of which exactly one is given; named in the answer to a field that does not exist."""

@@ -34,9 +34,11 @@ class Delivery(Model):
     """What the hub does with a sink that falls behind, and where a late one begins."""
 
     policy: Literal["dropOldest", "block", "disconnect"] = "dropOldest"
+    """dropOldest for live media, block to lose nothing and hold the source back, disconnect to make it attach anew."""
     queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] = 4
     """Frames one attachment may have at once, waiting or in hand."""
     start: Literal["newest", "next"] = "newest"
+    """Whether an attachment begins with the newest frame that there is, or with the next one."""
 
 
 def _frames(value: object) -> int | None:
@@ -51,8 +53,9 @@ class Pool(Model):
     """The memory of the flow."""
 
     frames: Annotated[Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None, BeforeValidator(_frames)] = None
-    """None, written auto: as many as the endpoints can hold."""
+    """auto (if left out): as many as the endpoints can hold; a number must be at least that."""
     huge_pages: bool = False
+    """Take the memory from the kernel's reserved huge pages."""
 
 
 class Source(Model):
@@ -84,7 +87,7 @@ class Sink(Model):
     file: FileSink | None = None
     delivery: Delivery = Delivery()
     max_attachments: Annotated[int, Field(ge=1, le=MAX_ATTACHMENTS)] | None = None
-    """Pods that can be attached at once; each has its own queue."""
+    """Pods that can be attached at once, each with its own queue; 4 for pod sinks, 1 for others if left out."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

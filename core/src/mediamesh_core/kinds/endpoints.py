@@ -53,6 +53,7 @@ class PodEndpoint(Model):
     """Applications: every pod of the namespace that has these labels; without a cluster, every process of this user."""
 
     match_labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Labels that a pod must have."""
     token: Annotated[str, Field(max_length=256)] = ""
     """What a client must show to attach, where that is wanted."""
 
@@ -63,6 +64,7 @@ class FileSource(Model):
     path: Annotated[str, AfterValidator(_below_the_media_folder)]
     """Relative to the media folder."""
     loop: bool = True
+    """Begin again at the end, without a jump in sequence or time."""
     track: Annotated[int, Field(ge=0, le=255)] | None = None
     """Number among the file's streams of the payload's kind, from 0; the best one if left out."""
 
@@ -86,9 +88,12 @@ class MemifEndpoint(Model):
     socket: Annotated[str, AfterValidator(_socket)]
     """File name, or @name for an abstract socket."""
     id: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Of the interface on that socket."""
     secret: Annotated[str, AfterValidator(_secret)] = ""
+    """What the client must know; at most 24 bytes."""
     access: Literal["copy", "shared"] = "copy"
     """shared: the peer maps the pool itself, writable, since stock peers cannot otherwise; nothing protects it then."""
     chunk: Annotated[int, Field(ge=64, lt=2**31)] | None = None
     """Most bytes per descriptor; chosen by what the peer calls itself if left out."""
     rings: Annotated[int, Field(ge=1, le=8)] = 1
+    """In each direction."""

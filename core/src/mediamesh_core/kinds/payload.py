@@ -48,9 +48,13 @@ class Video(_Described):
     width: int
     height: int
     frame_rate: Rate
+    """Pictures per second: an integer or an exact fraction such as 60000/1001."""
     pixel_format: str
+    """As FFmpeg, Media Communications Mesh or ST 2110 spell it; the table below has them all."""
     scan: str | None = None
+    """progressive (if left out), interlaced (both fields of a picture in one frame) or psf."""
     field_order: str | None = None
+    """Of interlaced video: tff (if left out) or bff."""
 
 
 class Audio(_Described):
@@ -58,10 +62,14 @@ class Audio(_Described):
 
     kind = "audio"
     sample_format: str
+    """Name of FFmpeg's codec; the table below has them all."""
     channels: int
     sample_rate: int | None = None
+    """48000 if left out."""
     packet_time: str | None = None
+    """How long a block is, as ST 2110-30 and AES67 name it: 1ms (if left out), 125us, 1.09ms."""
     samples_per_frame: int | None = None
+    """The same exactly; instead of the packet time."""
 
 
 class Ancillary(_Described):
@@ -69,7 +77,9 @@ class Ancillary(_Described):
 
     kind = "ancillary"
     frame_rate: Rate
+    """Pictures per second."""
     max_size: int | None = None
+    """Most bytes of one picture's packets; 65536 if left out."""
 
 
 class Encoded(_Described):
@@ -77,14 +87,18 @@ class Encoded(_Described):
 
     kind = "encoded"
     codec: str
+    """The table below has them all."""
     alignment: str | None = None
+    """What a frame is: accessUnit (if left out), or nalUnit for h264, hevc and vvc."""
     max_size: int | None = None
+    """Most bytes of a frame; 4 MiB for video and 64 KiB for audio if left out."""
     width: int | None = None
     height: int | None = None
     frame_rate: Rate | None = None
     sample_rate: int | None = None
     channels: int | None = None
     extradata: str | None = None
+    """The decoder's configuration in base64, where the codec keeps it apart from the stream."""
 
 
 class Blob(_Described):
@@ -92,6 +106,7 @@ class Blob(_Described):
 
     kind = "blob"
     max_size: int
+    """Most bytes of a frame."""
 
 
 class Payload(Model):
