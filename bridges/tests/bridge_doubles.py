@@ -117,12 +117,14 @@ def noise(length: int, seed: int) -> bytes:
 
 
 def picture(width: int, height: int, pixels: str, number: int) -> VideoFrame:
-    """A picture that differs from number to number in every row."""
+    """A picture that differs from number to number, padding included."""
     made = VideoFrame(width, height, pixels)
     for index, plane in enumerate(made.planes):
         rows = np.arange(plane.height, dtype=np.uint16)[:, None] * 3 + np.arange(plane.line_size, dtype=np.uint16)
-        view = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        np.copyto(view, ((rows + 7 * number + 40 * index) % (4 if "10" in pixels else 200)).astype(np.uint8))
+        values = ((rows + 7 * number + 40 * index) % 200).astype(np.uint8)
+        if "10" in pixels:  # the high bytes: neither above 10 bits nor the codes that SDI reserves
+            values[:, 1::2] = values[:, 1::2] % 2 + 1
+        np.copyto(np.frombuffer(memoryview(plane), np.uint8).reshape(values.shape), values)
     return made
 
 
@@ -171,6 +173,6 @@ def make_sound(path: Path, samples: np.ndarray[tuple[int, int], np.dtype[np.int1
 
 def decoded(data: bytes | Path, pixels: str | None = None) -> list[VideoFrame]:
     """Decode all pictures of a file."""
-    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as container:
+    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), "r") as container:
         pictures = list(container.decode(video=0))
     return [each.reformat(format=pixels) if pixels else each for each in pictures]

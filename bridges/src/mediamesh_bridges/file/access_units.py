@@ -1,9 +1,9 @@
 """One pass over an encoded stream: its access units with exact times, in the form that `EncodedFormat` promises.
 
 What a container keeps outside the units is put back: byte streams with the parameter sets in every key frame for
-h264, hevc and vvc, bare frames for aac. Times are counted in the container's own time base, from the
-first decoding time of the pass. A unit without a duration lasts until the next one, the last as long as the one
-before it.
+h264, hevc and vvc, the sequence header in those of av1, bare frames for aac. Times are counted in the container's
+own time base, from the first decoding time of the pass. A unit without a duration lasts until the next one, the
+last as long as the one before it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
@@ -21,6 +21,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from mediamesh_bridges.file.annexb import CODECS, Codec, ParameterSets
+from mediamesh_bridges.file.av1 import SequenceHeader
 from mediamesh_bridges.file.timeline import VIDEO_CLOCK
 
 EncodedStream = VideoStream | AudioStream
@@ -43,6 +44,10 @@ class AccessUnit:
     key: bool
 
 
+class _Completion(Protocol):
+    def __call__(self, unit: bytes, /, *, key: bool) -> bytes: ...
+
+
 def read_pass(container: InputContainer, stream: EncodedStream, codec: str) -> Iterator[AccessUnit]:
     """Yield the access units in decoding order, each with a duration above 0."""
     duration = _usual_duration(stream)
@@ -57,7 +62,7 @@ def read_pass(container: InputContainer, stream: EncodedStream, codec: str) -> I
 
 
 def _without_durations(container: InputContainer, stream: EncodedStream, codec: str) -> Iterator[AccessUnit]:
-    sets = ParameterSets(cast("Codec", codec), stream.codec_context.extradata or b"") if codec in CODECS else None
+    complete = _completion(codec, stream.codec_context.extradata or b"")
     base = stream.time_base or Fraction(1, VIDEO_CLOCK)
     usual = max(1, round(_usual_duration(stream) / base))
     first: int | None = None
@@ -65,12 +70,26 @@ def _without_durations(container: InputContainer, stream: EncodedStream, codec: 
         first = decode if first is None else first
         present = decode if packet.pts is None else packet.pts
         yield AccessUnit(
-            sets.complete(bytes(packet), key=packet.is_keyframe) if sets else bytes(packet),
+            complete(bytes(packet), key=packet.is_keyframe),
             (decode - first) * base,
             (present - first) * base,
             (packet.duration or 0) * base,
             packet.is_keyframe,
         )
+
+
+def _completion(codec: str, extradata: bytes) -> _Completion:
+    """Return what makes a codec's key frames decodable by themselves."""
+    if codec in CODECS:
+        return ParameterSets(cast("Codec", codec), extradata).complete
+    if codec == "av1":
+        return SequenceHeader(extradata).complete
+    return _as_it_is
+
+
+def _as_it_is(unit: bytes, *, key: bool) -> bytes:
+    del key
+    return unit
 
 
 def _with_decode_times(packets: Iterator[EncodedPacket], usual: int) -> Iterator[tuple[EncodedPacket, int]]:

@@ -43,8 +43,8 @@ _START = re.compile(re.escape(b"\0\0\1"))
 def nal_units(stream: bytes) -> list[bytes]:
     """Return the NAL units without start codes and without the zero bytes around them."""
     starts = [found.end() for found in _START.finditer(stream)]
-    ends = [start - 3 for start in starts[1:]] + [len(stream)]
-    return [unit for start, end in zip(starts, ends, strict=True) if (unit := stream[start:end].rstrip(b"\0"))]
+    ends = [*(start - 3 for start in starts[1:]), len(stream)]
+    return [unit for start, end in zip(starts, ends, strict=False) if (unit := stream[start:end].rstrip(b"\0"))]
 
 
 def byte_stream(units: Iterable[bytes]) -> bytes:
@@ -66,9 +66,10 @@ def is_parameter_set(unit: bytes, codec: Codec) -> bool:
 class ParameterSets:
     """Sees to it that every key frame of a stream carries its parameter sets."""
 
-    def __init__(self, codec: Codec, known: bytes = b"") -> None:
+    def __init__(self, codec: Codec, extradata: bytes = b"") -> None:
         self._codec = codec
-        self._known = [unit for unit in nal_units(known) if is_parameter_set(unit, codec)]
+        known = nal_units(extradata) if _is_byte_stream(extradata) else []  # else the bitstream filter adds them
+        self._known = [unit for unit in known if is_parameter_set(unit, codec)]
 
     def complete(self, access_unit: bytes, *, key: bool) -> bytes:
         """Return the access unit, with the newest known parameter sets added if it is a key frame without."""
@@ -85,3 +86,7 @@ class ParameterSets:
         """Add them after an access unit delimiter, which has to stay first."""
         first = 1 if unit_type(units[0], self._codec) == CODECS[self._codec].delimiter else 0
         return [*units[:first], *(unit for unit in self._known if unit not in own), *units[first:]]
+
+
+def _is_byte_stream(data: bytes) -> bool:
+    return data.startswith((START_CODE, START_CODE[1:]))

@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from mediamesh_bridges.errors import BadSetting, RecordingFailed
+from mediamesh_bridges.file.av1 import TEMPORAL_DELIMITER
 from mediamesh_core.formats import CODECS, EncodedFormat
 
 PARSED_FRAMES = 16
@@ -57,20 +58,21 @@ def check(format: EncodedFormat) -> None:
         raise BadSetting(f"file.path: {codec} can be recorded with suffix .raw only")
 
 
-def add_stream(container: OutputContainer, format: EncodedFormat, first_frames: bytes) -> Stream:
-    """Add the stream of a format to a container; `first_frames` are its first so many frames, joined."""
+def add_stream(container: OutputContainer, format: EncodedFormat, first_frames: list[bytes]) -> Stream:
+    """Add the stream of a format to a container; `first_frames` are its first `PARSED_FRAMES` frames."""
     codec = format.codec
     if codec in _PARSERS:
-        return _as_parsed(container, _PARSERS[codec], first_frames)
+        before_each = TEMPORAL_DELIMITER if codec == "av1" else b""
+        return _as_parsed(container, _PARSERS[codec], b"".join(before_each + frame for frame in first_frames))
     if codec in _ENCODERS:
         return container.add_stream(_ENCODERS[codec], rate=format.sample_rate, layout=_LAYOUTS[format.channels or 2])
     size = {"width": format.width, "height": format.height}
     return container.add_mux_stream(CODECS[codec].ffmpeg, rate=format.frame_rate, **size)
 
 
-def _as_parsed(container: OutputContainer, parser: str, first_frames: bytes) -> Stream:
+def _as_parsed(container: OutputContainer, parser: str, stream: bytes) -> Stream:
     try:
-        with av.open(io.BytesIO(first_frames), "r", format=parser) as parsed:
+        with av.open(io.BytesIO(stream), "r", format=parser) as parsed:
             return container.add_stream_from_template(parsed.streams[0], opaque=True)
     except (FFmpegError, IndexError) as error:
         raise RecordingFailed(f"the first frames are no {parser} stream: {error}") from error

@@ -76,7 +76,7 @@ class EncodedWriter:
             self._recognise("")
 
     def _recognise(self, suffix: str) -> None:
-        first = b"".join(timed.frame.data for timed in self._unrecognised)
+        first = [timed.frame.data for timed in self._unrecognised]
         try:
             self._stream = add_stream(self._container, self._format, first)
             self._stream.time_base = self._time_base

@@ -27,13 +27,17 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS
 
 
 class PartFile(io.FileIO):
-    """The bytes of a recording. After the first failed write nothing more reaches the file.
+    """The bytes of a recording, which also knows what went wrong with it first.
 
-    A muxer that closes a file repairs its beginning on the assumption that all of it arrived; after a failure that
-    would spoil what is readable so far, so from then on writes pretend to succeed.
+    After a failure nothing more reaches the file, and writes pretend to succeed: a muxer that is closed repairs the
+    beginning of a file on the assumption that all of it arrived, and that would spoil what is readable so far.
     """
 
     failure: Exception | None = None
+
+    def size(self) -> int:
+        """Return how many bytes the file has."""
+        return os.fstat(self.fileno()).st_size
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write all of `data`, raising the first failure only."""
@@ -76,16 +80,15 @@ class Part:
 
     @classmethod
     def leftover(cls, folder: int, part: str) -> Self | None:
-        """Take over a part that a process left behind, or None if its writer lives or nothing is in it."""
-        descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        state = os.fstat(descriptor)
-        if stat.S_ISREG(state.st_mode) and _lock(descriptor):
-            taken = cls(folder, descriptor, part, recovered_name(part))
-            if state.st_nlink == 1 and state.st_size > 0:
-                return taken
-            taken.discard()
+        """Take over a part that a process left behind; None if its writer lives, or it is gone, empty or no file."""
+        descriptor = _open_leftover(folder, part)
+        if descriptor is None:
             return None
-        os.close(descriptor)
+        taken = cls(folder, descriptor, part, recovered_name(part))
+        state = os.fstat(descriptor)
+        if state.st_nlink == 1 and state.st_size > 0:
+            return taken
+        taken.discard()
         return None
 
     def publish(self) -> str:
@@ -97,6 +100,12 @@ class Part:
         os.fsync(self._folder)
         self.close()
         return name
+
+    def cut(self, size: int, repair: Callable[[io.FileIO], None]) -> None:
+        """After a failure: keep the first `size` bytes, and make them a file that is readable to its end."""
+        with io.FileIO(os.dup(self.file.fileno()), "r+b") as file:
+            file.truncate(size)
+            repair(file)
 
     def discard(self) -> None:
         """Remove a recording in which nothing is."""
@@ -110,7 +119,7 @@ class Part:
             os.close(self._folder)
 
 
-def recover(folder: int, pattern: re.Pattern[str], repair: Callable[[PartFile], None]) -> Iterator[str]:
+def recover(folder: int, pattern: re.Pattern[str], repair: Callable[[io.FileIO], None]) -> Iterator[str]:
     """Publish every leftover in a folder whose name fits, after `repair`; yield the new names."""
     for name in sorted(os.listdir(folder)):
         if pattern.fullmatch(name) and (part := Part.leftover(folder, name)) is not None:
@@ -147,6 +156,27 @@ def _create(folder: int, part: str) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def _open_leftover(folder: int, part: str) -> int | None:
+    """Open and lock a part whose writer is dead; None if it cannot be, or is another file now."""
+    try:
+        descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lock(descriptor) and _is_named(folder, part, descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _is_named(folder: int, name: str, descriptor: int) -> bool:
+    """Tell whether a file still has this name: somebody else may have published it before we had the lock."""
+    try:
+        named = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))
 
 
 def _lock(descriptor: int) -> bool:

@@ -5,7 +5,8 @@ made, straight into (or out of) the frame of the pool. Three kinds of pixel form
 
 * those that FFmpeg has under the same name: their planes are copied;
 * those that FFmpeg has under another name (pixel groups of RFC 4175 whose samples are whole bytes): the same;
-* those that FFmpeg knows as codecs (`v210`, and `bitpacked` for 10-bit pixel groups): coded and decoded.
+* those that FFmpeg knows as codecs (`v210`, and `bitpacked` for 10-bit pixel groups): coded and decoded. Coding to
+  v210 moves the 10-bit codes that SDI reserves (0 to 3, 1020 to 1023) to the nearest legal one.
 
 The remaining pixel groups of RFC 4175 have no counterpart in FFmpeg; they can be played and recorded raw only.
 """

@@ -1,14 +1,15 @@
 """One file that is being recorded, from its first frame to its name, or to the error that ended it.
 
 FFmpeg reports a failed write late and in its own words, so the file remembers what went wrong first. After
-that nothing more reaches it (see `part`), and it is published as far as it goes; if not even that works it stays a
-part, which the next recorder finds.
+that FFmpeg's writes reach it no more (see `part`), it is cut after the last frame that was written whole, and
+published; if not even that works it stays a part, which the next recorder finds.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 
 from av.error import FFmpegError
 
@@ -17,7 +18,7 @@ from mediamesh_bridges.file.part import Part
 from mediamesh_bridges.file.positions import positions
 from mediamesh_bridges.file.received import ReceivedFrame
 from mediamesh_bridges.file.settings import RecordSettings
-from mediamesh_bridges.file.writers import open_writer
+from mediamesh_bridges.file.writers import open_writer, repair_for
 from mediamesh_core.formats import Format
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -34,7 +35,8 @@ class Recording:
         self._part = part
         self._positions = positions(format)
         self._writer = open_writer(part.file, format, settings)
-        self._empty = True
+        self._begun = False
+        self._whole = 0  # bytes of the file when the last frame had been written
 
     def write(self, frame: ReceivedFrame) -> None:
         """Add a frame, or raise why the recording is over."""
@@ -42,23 +44,29 @@ class Recording:
         recorded = self._positions.recorded(frame, payload)
         if recorded is None:
             return
+        self._begun = True
         try:
             self._writer.write(recorded)
         except (OSError, FFmpegError) as error:
             raise self._ended_by(error) from error
-        self._empty = False
+        self._whole = self._part.file.size()
 
     def finish(self) -> None:
         """Complete the file and publish it."""
         try:
             self._writer.finish()
-            self._part.publish()
+            if self._begun and self._part.file.size():  # encoded frames before the first key frame leave nothing
+                self._part.publish()
+            else:
+                self._part.discard()
         except (OSError, FFmpegError) as error:
             raise self._ended_by(error) from error
 
     def _ended_by(self, error: Exception) -> BridgeError:
         cause = self._part.file.failure or error
         self._part.file.stop(cause)
+        with suppress(OSError, FFmpegError):  # nothing is written any more, but FFmpeg has to let go of the file
+            self._writer.finish()
         try:
             kept = self._keep()
         except OSError:
@@ -66,9 +74,11 @@ class Recording:
         return explained(cause, f"{self._path!r} ended early, {kept}")
 
     def _keep(self) -> str:
-        if self._empty or not os.fstat(self._part.file.fileno()).st_size:
+        """Publish the frames that were written whole."""
+        if not self._whole:
             self._part.discard()
             return "nothing was recorded"
+        self._part.cut(self._whole, repair_for(self._path))
         return f"what was recorded so far is {self._part.publish()!r}"
 
 

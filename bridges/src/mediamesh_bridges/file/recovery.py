@@ -11,20 +11,19 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mediamesh_bridges.file import wav_writer
 from mediamesh_bridges.file.folder import components, open_folder
 from mediamesh_bridges.file.naming import folder_pattern, leftovers
-from mediamesh_bridges.file.part import PartFile, recover
+from mediamesh_bridges.file.part import recover
+from mediamesh_bridges.file.writers import repair_for
 
 
 def publish_leftovers(root: Path, template: str) -> list[str]:
     """Publish every leftover of a recording template; return their paths below `root`."""
     *folders, name = components(template)
-    repair = wav_writer.repair if name.endswith(".wav") else _leave
     published = []
     for filled in _folders(root, (), folders):
         with open_folder(root, filled) as folder:
-            published += ["/".join((*filled, new)) for new in recover(folder, leftovers(name), repair)]
+            published += ["/".join((*filled, new)) for new in recover(folder, leftovers(name), repair_for(name))]
     return published
 
 
@@ -39,8 +38,3 @@ def _folders(root: Path, above: tuple[str, ...], templates: Sequence[str]) -> It
     for name in found:
         if pattern.fullmatch(name):
             yield from _folders(root, (*above, name), templates[1:])
-
-
-def _leave(file: PartFile) -> None:
-    """All but WAV files are readable as they are."""
-    del file

@@ -3,7 +3,8 @@
 Matroska gets FFV1 by default: lossless, so that a recording is the frames that were sent, with a checksum in every
 slice, at about half the size. MP4 and QuickTime get H.264 of high quality, which every player knows. The encoder
 gets the connection's own pixel format where it can, else one to which FFmpeg converts without loss; an
-encoder that is lossless is never given anything less.
+encoder that is lossless is never given anything less. B pictures are left out: they would delay what reaches the disk,
+and a file in fragments cannot say that its first picture is shown at 0.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from mediamesh_core.formats import VideoFormat
 _LOSSLESS = "ffv1"
 _USUAL: Final = {".mkv": (_LOSSLESS,), ".mp4": ("libx264", "mpeg4"), ".mov": ("libx264", "mpeg4")}
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
-    "ffv1": {"level": "3", "slicecrc": "1", "slices": "16"},
-    "libx264": {"preset": "veryfast", "crf": "18"},
+    "ffv1": {"level": "3", "slicecrc": "1"},
+    "libx264": {"preset": "veryfast", "crf": "18", "bf": "0"},
     "mpeg4": {"qscale": "2"},
 }
 _FIELD_ORDERS = {"tff": 2, "bff": 3}  # AV_FIELD_TT, AV_FIELD_BB
-_LARGE_ENOUGH_FOR_SLICES = 300
+_MANY_SLICES: Final = {"slices": "16"}  # of FFV1: what its threads share; small pictures cannot be cut so finely
+_LARGE = 256
 
 
 class VideoWriter:
@@ -62,12 +64,14 @@ class VideoWriter:
 
     def _add_stream(self, encoder: str) -> VideoStream:
         rate = self._format.frame_rate
+        large = encoder == _LOSSLESS and min(self._format.width, self._format.height) >= _LARGE
+        options = dict(_OPTIONS.get(encoder, {})) | (_MANY_SLICES if large else {})
         try:
-            stream = self._container.add_stream(encoder, rate=rate, options=dict(_OPTIONS.get(encoder, {})))
+            stream = self._container.add_stream(encoder, rate=rate, options=options)
         except ValueError as error:
             raise BadSetting(f"file.codec: {error}") from error
         if not isinstance(stream, VideoStream):
-            raise BadSetting(f"file.codec: {encoder} does not encode video")
+            raise TypeError(encoder)
         stream.width, stream.height, stream.pix_fmt = self._format.width, self._format.height, self._pixels
         stream.time_base = 1 / Fraction(rate)
         stream.gop_size = 1 if encoder == _LOSSLESS else max(1, round(rate))
@@ -82,10 +86,12 @@ def _encoder(codec: str | None, suffix: str) -> Codec:
     names = _USUAL[suffix] if codec is None else (codec,)
     for name in names:
         try:
-            return Codec(name, "w")
+            encoder = Codec(name, "w")
         except UnknownCodecError:
             continue
-    raise BadSetting(f"file.codec: this installation of FFmpeg has no encoder {' or '.join(names)}")
+        if encoder.type == "video":
+            return encoder
+    raise BadSetting(f"file.codec: this installation of FFmpeg has no video encoder {' or '.join(names)}")
 
 
 def _encoded_pixels(encoder: Codec, format: VideoFormat) -> str:

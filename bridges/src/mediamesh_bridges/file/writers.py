@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import BinaryIO
 
 from mediamesh_bridges.errors import BadSetting
+from mediamesh_bridges.file import wav_writer
 from mediamesh_bridges.file.container import FORMATS
 from mediamesh_bridges.file.encoded_writer import EncodedWriter
 from mediamesh_bridges.file.pcm_writer import PcmWriter
@@ -36,6 +38,15 @@ def open_writer(file: BinaryIO, format: Format, settings: RecordSettings) -> Wri
         return EncodedWriter(file, format, suffix)
     (kind,) = format.to_spec()
     raise BadSetting(f"file.path: {suffix} cannot hold {kind}; use .raw")
+
+
+def repair_for(path: str) -> Callable[[BinaryIO], None]:
+    """Return what makes the file of a recording that ended early readable to its end."""
+    return wav_writer.repair if path.endswith(".wav") else _readable_as_it_is
+
+
+def _readable_as_it_is(file: BinaryIO) -> None:
+    del file
 
 
 def check_writer(format: Format, settings: RecordSettings) -> None:
