@@ -16,6 +16,9 @@ from mediamesh_native.layout cimport (
 from mediamesh_native.attachment import Wait
 from mediamesh_native.live import live_objects
 
+# What is cimported has no Python name; these are part of this module's surface.
+globals().update(Frame=Frame, Port=Port, SinkFrame=SinkFrame, SourceFrame=SourceFrame)
+
 cdef object _READY = Wait.READY
 
 
