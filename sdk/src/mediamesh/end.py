@@ -49,7 +49,7 @@ class End(Generic[Port, Taken]):
         self._wish = Wish.of(connection, self.ROLE, options)
         self._turn = threading.Lock()
         self._attention = Attention()
-        self._tether = Tether(self._wish, self._attention, self._next_sequence)
+        self._tether = Tether(self._wish, self._attention)
         self._glanced = 0.0
         self._halt = None
 
@@ -159,10 +159,6 @@ class End(Generic[Port, Taken]):
         """Return what the port has now."""
         raise NotImplementedError
 
-    def _next_sequence(self) -> int:
-        """Return the number of the next frame to send."""
-        return 0
-
     def _forgotten(self, port: Port) -> int:
         """Return how many frames were not given back."""
         return port.outstanding
@@ -181,7 +177,7 @@ class End(Generic[Port, Taken]):
             if not self._turn.acquire(timeout=_lock_seconds(deadline)):
                 raise self._timeout(timeout)
         try:
-            if self.GLANCES and time.monotonic() - self._glanced > GLANCE_EVERY:
+            if self.GLANCES:
                 self._glance()
             port: Port | None = self._tether.port
             taken = None if port is None or self._halt is not None else self._take(port)
@@ -198,9 +194,16 @@ class End(Generic[Port, Taken]):
         if not self._turn.acquire(blocking=False):
             return None
         try:
+            if self.GLANCES:
+                self._glance()
             return self._await_frame(Deadline(0))
         finally:
             self._turn.release()
+
+    def _poll_open(self) -> bool:
+        """Go on with attaching without waiting; return whether it is done."""
+        with self._turn:
+            return self._try_open()
 
     def _await_frame(self, deadline: Deadline) -> Taken | None:
         while True:
@@ -220,6 +223,8 @@ class End(Generic[Port, Taken]):
                 return None
 
     def _glance(self) -> None:
+        if time.monotonic() - self._glanced < GLANCE_EVERY:
+            return
         self._glanced = time.monotonic()
         port: Port | None = self._tether.port
         if port is not None and self._attention.sleep(0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack, cast
 
 from mediamesh.end import End
 from mediamesh.errors import FrameTooSmall
@@ -13,6 +13,31 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
     from mediamesh.options import RoleName, SourceOptions
+
+
+class Fields(TypedDict, total=False):
+    """What a frame carries besides its payload.
+
+    Attributes
+    ----------
+    time
+        TAI in ns; 0 or None is now.
+    duration
+        In 1/90000 s; 0 is unknown.
+    rtp_timestamp
+        32 bits.
+    status, flags
+        `mediamesh.Status` and `mediamesh.Flags`.
+    metadata
+        At most 3968 bytes.
+    """
+
+    time: int | None
+    duration: int
+    rtp_timestamp: int
+    status: int
+    flags: int
+    metadata: bytes
 
 
 class Source(End[SourcePort, SourceFrame]):
@@ -26,7 +51,6 @@ class Source(End[SourcePort, SourceFrame]):
     GLANCES: ClassVar[bool] = True
 
     def __init__(self, connection: str, **options: Unpack[SourceOptions]) -> None:
-        self._sequence = 0
         super().__init__(connection, options)
 
     def acquire(self, timeout: float | None = None) -> SourceFrame:
@@ -49,32 +73,17 @@ class Source(End[SourcePort, SourceFrame]):
         """
         return self._obtain(timeout)
 
-    def send(
-        self,
-        data: Buffer,
-        *,
-        time: int | None = None,
-        duration: int = 0,
-        rtp_timestamp: int = 0,
-        status: int = 0,
-        flags: int = 0,
-        metadata: bytes = b"",
-        timeout: float | None = None,
-    ) -> int:
+    def send(self, data: Buffer, *, timeout: float | None = None, **fields: Unpack[Fields]) -> int:
         """Copy `data` (bytes or an array, in the order of its items) into a frame and send it.
 
         To send without a copy, `acquire` a frame and fill it in place.
 
         Parameters
         ----------
-        time
-            TAI in ns; None is now.
-        duration
-            In 1/90000 s; 0 is unknown.
-        status, flags
-            `mediamesh.Status` and `mediamesh.Flags`.
-        metadata
-            At most 3968 bytes.
+        timeout
+            As for `acquire`.
+        fields
+            See `Fields`.
 
         Returns
         -------
@@ -88,21 +97,14 @@ class Source(End[SourcePort, SourceFrame]):
         Detached
             The hub went away meanwhile; send it again.
         """
-        with memoryview(data) as view, self.acquire(timeout) as frame:
-            if view.nbytes > frame.capacity or view.nbytes > self.capacity:
-                raise FrameTooSmall(f"{view.nbytes} bytes do not fit into a frame of {self.capacity}")
-            with memoryview(frame) as target:
-                target[: view.nbytes] = view.cast("B") if view.c_contiguous else view.tobytes()
-            frame.length = view.nbytes
-            frame.time, frame.duration, frame.rtp_timestamp = time or 0, duration, rtp_timestamp
-            frame.status, frame.flags, frame.metadata = status, flags, metadata
-            return frame.send()
+        with self.acquire(timeout) as frame:
+            return send_copy(frame, data, fields)
 
     @property
     def next_sequence(self) -> int:
         """Sequence number that the next frame to be sent will have."""
         port: SourcePort | None = self._tether.port
-        return self._sequence if port is None else port.next_sequence
+        return self._tether.next_sequence if port is None else port.next_sequence
 
     def _take(self, port: SourcePort) -> SourceFrame | None:
         frame: Any = port.acquire()  # of the class that it was given
@@ -110,8 +112,18 @@ class Source(End[SourcePort, SourceFrame]):
             frame.format = self._tether.format
         return cast("SourceFrame | None", frame)
 
-    def _next_sequence(self) -> int:
-        return self._sequence
-
     def _on_detach(self, port: SourcePort) -> None:
-        self._sequence = port.next_sequence
+        self._tether.next_sequence = port.next_sequence
+
+
+def send_copy(frame: SourceFrame, data: Buffer, fields: Fields) -> int:
+    """Fill a frame with a copy of `data` and send it; raises as `Source.send`."""
+    with memoryview(data) as view:
+        if view.nbytes > frame.format.capacity:
+            raise FrameTooSmall(f"{view.nbytes} bytes do not fit into a frame of {frame.format.capacity}")
+        with memoryview(frame) as target:
+            target[: view.nbytes] = view.cast("B") if view.c_contiguous and view.nbytes else view.tobytes()
+        frame.length = view.nbytes
+    for name, value in fields.items():
+        setattr(frame, name, value or (b"" if name == "metadata" else 0))
+    return frame.send()

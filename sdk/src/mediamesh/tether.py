@@ -9,7 +9,6 @@ shows in two attributes: `_joining` is the try under way, `port` what came of it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from mediamesh.attachment import Attachment
@@ -33,21 +32,20 @@ class Tether:
         What is asked of the hub.
     attention
         Where the socket and the retry timer are watched.
-    next_sequence
-        Asked at each try: the number of a source's next frame.
     """
 
-    def __init__(self, wish: Wish, attention: Attention, next_sequence: Callable[[], int]) -> None:
+    def __init__(self, wish: Wish, attention: Attention) -> None:
         self.port: Any = None  # a SourcePort or a SinkPort, as the wish's role says; None while there is no hub
         self.format: Format | None = None
         self.names = (wish.connection, wish.endpoint)
+        self.next_sequence = 0  # that a source goes on with
         self.failure: Exception | None = None
         self._wish = wish
         self._attention = attention
-        self._next_sequence = next_sequence
         self._joining: Joining | None = None
         self._attachment: Attachment | None = None
         self._failures = 0
+        self._short_lives = 0
         self._due = True
         self._since = 0.0
 
@@ -98,7 +96,8 @@ class Tether:
         port.close()
         attachment.socket.close()
         self.failure = reason
-        self._failures = 0 if time.monotonic() - self._since >= STEADY else self._failures + 1
+        self._short_lives = 0 if time.monotonic() - self._since >= STEADY else self._short_lives + 1
+        self._failures = self._short_lives
         self._due = not self._failures
         if self._failures:
             self._attention.timer.start(pause(self._failures))
@@ -107,7 +106,7 @@ class Tether:
         if self._joining is None:
             if not due:
                 return None
-            self._joining = Joining(self._wish, self._next_sequence(), self._attention.control)
+            self._joining = Joining(self._wish, self.next_sequence, self._attention.control)
             self._attention.watch(self._joining.socket.fileno())
             self._attention.timer.start(LIMIT)
         elif due:

@@ -1,0 +1,194 @@
+import contextlib
+import selectors
+import threading
+import time
+
+import pytest
+from sdk_mesh import QUEUE, Mesh, connection, wait_until
+
+import mediamesh
+
+
+def sent(source: mediamesh.Source, data: bytes) -> int:
+    """Send until a hub is there that takes it, as an application would."""
+    while True:
+        with contextlib.suppress(mediamesh.Detached):
+            return source.send(data, timeout=30)
+
+
+def test_both_ends_survive_a_killed_hub(own_mesh: Mesh) -> None:
+    own_mesh.apply(connection())
+    with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
+        for round_ in range(3):
+            last = sent(source, b"before")
+            with sink.receive(30) as frame:
+                assert frame.sequence == last
+            own_mesh.kill()
+            with pytest.raises(mediamesh.Timeout, match="no attachment within"):
+                sink.receive(0.05)
+            assert not sink.attached
+            own_mesh.start()
+            wait_until(lambda: attach_by_polling(sink), "the sink's return")
+            assert sent(source, b"after %d" % round_) == last + 1
+            with sink.receive(30) as frame:
+                assert bytes(frame) == b"after %d" % round_
+                assert frame.sequence == last + 1
+                assert frame.flags & mediamesh.Flags.DISCONTINUITY
+            with contextlib.suppress(mediamesh.Timeout):
+                sink.receive(0)
+
+
+def attach_by_polling(sink: mediamesh.Sink) -> bool:
+    with pytest.raises(mediamesh.Timeout):
+        sink.receive(0)
+    return sink.attached
+
+
+def test_frames_of_a_dead_hub_stay_readable_and_cannot_be_sent(own_mesh: Mesh) -> None:
+    own_mesh.apply(connection())
+    with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
+        source.send(b"kept", timeout=30)
+        kept = sink.receive(30)
+        filled = source.acquire(30)
+        own_mesh.kill()
+        for end, call in ((sink, sink.receive), (source, source.acquire)):
+            wait_until(lambda end=end, call=call: detached(end, call))
+        assert bytes(kept) == b"kept"
+        kept.release()
+        with pytest.raises(mediamesh.Detached) as raised:
+            filled.send()
+        assert raised.value.reason == "Detached"
+        filled.cancel()
+        own_mesh.start()
+        again = source.acquire(30)
+        assert again.send() == 1
+
+
+def detached(end: mediamesh.Source | mediamesh.Sink, call: object) -> bool:
+    with pytest.raises(mediamesh.Timeout):
+        call(0)  # type: ignore[operator]
+    return not end.attached
+
+
+def test_a_gap_after_the_return_is_a_discontinuity(own_mesh: Mesh) -> None:
+    own_mesh.apply(connection())
+    with mediamesh.open_sink("cam", timeout=30) as sink:
+        with mediamesh.open_source("cam", timeout=30) as source:
+            for _ in range(QUEUE):
+                source.send(b"x", timeout=30)
+                sink.receive(30).release()
+        own_mesh.kill()
+        own_mesh.start()
+        wait_until(lambda: attach_by_polling(sink), "the sink's return")
+        with mediamesh.open_source("cam", timeout=30) as source:
+            source.send(b"a program that was started anew", timeout=30)
+            with sink.receive(30) as frame:
+                assert frame.sequence < QUEUE
+                assert frame.flags & mediamesh.Flags.DISCONTINUITY
+            source.send(b"x", timeout=30)
+            with sink.receive(30) as frame:
+                assert not frame.flags & mediamesh.Flags.DISCONTINUITY
+        assert sink.dropped == 0
+
+
+def test_one_fileno_through_the_lives_of_hubs(own_mesh: Mesh) -> None:
+    own_mesh.apply(connection())
+    with (
+        mediamesh.open_sink("cam", timeout=30) as sink,
+        mediamesh.open_source("cam", timeout=30) as source,
+        selectors.DefaultSelector() as selector,
+    ):
+        selector.register(sink.fileno(), selectors.EVENT_READ)
+        own_mesh.kill()
+        assert select_until(selector, sink, lambda: not sink.attached) == []
+        own_mesh.start()
+        assert select_until(selector, sink, lambda: sink.attached) == []
+        sent(source, b"after")
+        received: list[bytes] = []
+        received += select_until(selector, sink, lambda: sink.last_sequence >= 0)
+        assert received == [b"after"]
+
+
+def select_until(selector: selectors.BaseSelector, sink: mediamesh.Sink, condition: object) -> list[bytes]:
+    """Receive as an event loop does: only when the selector says so."""
+    received = []
+    end = time.monotonic() + 30
+    while not condition():  # type: ignore[operator]
+        assert selector.select(end - time.monotonic())
+        with contextlib.suppress(mediamesh.Timeout):
+            while True:
+                with sink.receive(0) as frame:
+                    received.append(bytes(frame))
+    return received
+
+
+def test_a_second_source_stands_by(mesh: Mesh) -> None:
+    mesh.apply(connection())
+    with mediamesh.open_source("cam", timeout=30) as first:
+        last = first.send(b"x", timeout=30)
+        with pytest.raises(mediamesh.Timeout, match="has a source already"):
+            mediamesh.open_source("cam", timeout=0.05)
+        opened: list[mediamesh.Source] = []
+        standby = threading.Thread(target=lambda: opened.append(mediamesh.open_source("cam", timeout=30)))
+        standby.start()
+        first.close()
+        standby.join()
+    with opened[0] as second:
+        assert second.send(b"x", timeout=30) == last + 1
+
+
+def test_unknown_connections_are_refused_unless_waited_for(mesh: Mesh) -> None:
+    mesh.apply()
+    with pytest.raises(mediamesh.RefusedForNow, match="no connection 'default/late'") as raised:
+        mediamesh.open_sink("late")
+    assert raised.value.reason == "NoSuchConnection"
+    with pytest.raises(mediamesh.Timeout, match="no connection 'default/late'"):
+        mediamesh.open_sink("late", wait=True, timeout=0.02)
+    planner = threading.Timer(0.05, mesh.apply, [connection("late")])
+    planner.start()
+    with mediamesh.open_sink("late", wait=True, timeout=30) as sink:
+        assert sink.name == "default/late"
+    planner.join()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"endpoint": "camera"}, "WrongRole"),
+        ({"endpoint": "sink0", "token": "wrong"}, "WrongToken"),
+        ({}, "AmbiguousEndpoint"),
+    ],
+)
+def test_final_refusals_have_the_hubs_reason(mesh: Mesh, options: dict[str, str], reason: str) -> None:
+    mesh.apply(connection(policies=("block", "block"), token="right"))
+    with pytest.raises(mediamesh.Refused) as raised:
+        mediamesh.open_sink("cam", **options)  # type: ignore[arg-type]
+    assert raised.value.reason == reason
+
+
+def test_a_hub_that_comes_late_is_found(own_mesh: Mesh) -> None:
+    own_mesh.apply(connection())
+    own_mesh.kill()
+    with pytest.raises(mediamesh.Timeout, match=r"no hub answers at .*attach\.sock .*start one with `mediamesh up`"):
+        mediamesh.open_sink("cam", timeout=0)
+    starter = threading.Thread(target=own_mesh.start)
+    starter.start()
+    with mediamesh.open_sink("cam", timeout=30) as sink:
+        assert sink.attached
+    starter.join()
+
+
+def test_a_refusal_after_the_return_is_raised(own_mesh: Mesh) -> None:
+    own_mesh.apply(connection())
+    with mediamesh.open_sink("cam", endpoint="sink0", timeout=30) as sink:
+        own_mesh.kill()
+        own_mesh.start()
+        own_mesh.apply(connection(token="now it has one"))
+        with pytest.raises(mediamesh.Refused) as raised:
+            sink.receive(30)
+        assert raised.value.reason == "WrongToken"
+        own_mesh.apply(connection())
+        with mediamesh.open_source("cam", timeout=30) as source:
+            wait_until(lambda: attach_by_polling(sink), "the sink's return")
+            source.send(b"x", timeout=30)
+            sink.receive(30).release()
