@@ -59,8 +59,12 @@ class ControlClient:
 
     def __init__(self, root: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.socket.connect(str(root / "hub.sock"))  # blocking: with a timeout a full backlog is an error
+        except OSError:
+            self.socket.close()
+            raise
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(str(root / "hub.sock"))
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(struct.pack(">I", len(data)) + data)
@@ -177,8 +181,8 @@ class RawClient:
 
     def __init__(self, root: Path, folder: str = "") -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(PATIENCE)
         self.socket.connect(str(root / folder / "attach.sock"))
+        self.socket.settimeout(PATIENCE)
         self.machine: MasterHandshake | None = None
         self.fds: list[int] = []
         self.regions: dict[int, RegionAdded] = {}

@@ -93,8 +93,7 @@ class Traffic:
 def traffic(*roles: str, connection: str = "cam", pace: float = 0.0005) -> Iterator[list[Traffic]]:
     running: list[Traffic] = []
     try:
-        for role in roles:
-            running.append(Traffic(role, connection, pace))
+        running.extend(Traffic(role, connection, pace) for role in roles)
         yield running
     finally:
         for one in running:

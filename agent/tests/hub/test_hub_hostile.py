@@ -219,5 +219,6 @@ def test_the_last_word_of_the_peer_stands_in_the_log_as_one_line(hub: HubUnderTe
     with RawClient(hub.root) as client:
         client.attach("sink")
         client.say(encode(Disconnect(0, "line\nbreak\x1b[31m")))
-        assert client.hear() == b""
+        while client.hear():
+            pass
     assert "\x1b" not in hub.log

@@ -15,6 +15,7 @@ from mediamesh_agent.hub.difference import check, difference
 from mediamesh_agent.hub.door import Doors
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow
+from mediamesh_agent.hub.memory import check_region
 from mediamesh_agent.hub.pools import Geometry
 from mediamesh_agent.hub.service import Service
 from mediamesh_agent.hub.supervisor import Supervisor
@@ -52,6 +53,7 @@ def _check_new(flow: plan_pb2.FlowPlan, known: Mapping[str, plan_pb2.FlowPlan]) 
     check(flow)
     if flow.connection in known:
         raise HubError("BadPlan", f"{flow.connection} is in the plan twice")
+    check_region(_size(flow))
 
 
 def _judge_memory(judged: Judged, running: set[str], limit: int) -> None:
@@ -59,7 +61,7 @@ def _judge_memory(judged: Judged, running: set[str], limit: int) -> None:
     total = largest = 0
     for name in sorted(judged.flows, key=lambda name: name not in running):
         flow = judged.flows[name]
-        size = Geometry(flow.frames, flow.capacity, flow.huge_pages).size
+        size = _size(flow)
         if total + size + max(largest, size) > limit:
             del judged.flows[name]
             text = (
@@ -69,6 +71,10 @@ def _judge_memory(judged: Judged, running: set[str], limit: int) -> None:
             judged.errors[name] = HubError("OutOfMemory", text)
         else:
             total, largest = total + size, max(largest, size)
+
+
+def _size(flow: plan_pb2.FlowPlan) -> int:
+    return Geometry(flow.frames, flow.capacity, flow.huge_pages).size
 
 
 def instructions(flows: Iterable[plan_pb2.FlowPlan]) -> Iterator[Instruction]:

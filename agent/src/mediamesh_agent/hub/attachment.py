@@ -48,6 +48,7 @@ class Attachment:
     engine: int = 0
     state: AttachmentState = AttachmentState.GREETING
     task: "asyncio.Task[None] | None" = None  # that brings it from its request to serving
+    unannounced: list[int] = field(default_factory=list)  # regions that a sink hears of when it is connected
     withdrawn: HubError | None = None
     unacknowledged: list[int] = field(default_factory=list)  # regions announced while serving
 
@@ -61,10 +62,9 @@ class Attachment:
         """Whether it is over."""
         return self.state is AttachmentState.ENDED
 
-    def serve(self, engine: int) -> None:
-        """The handshake is done and the engine calls it `engine`."""
+    def serve(self) -> None:
+        """The handshake is done."""
         self.state = ATTACHMENT.after(self.state, AttachmentEvent.HANDSHAKE_DONE)
-        self.engine = engine
 
     def withdraw(self, end: HubError) -> None:
         """Have the task that is in the middle of attaching tell the client and close the socket."""

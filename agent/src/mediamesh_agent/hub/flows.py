@@ -127,9 +127,14 @@ class Flow:
         self.offered, self.spare = self.spare, None
         return region, self.offered
 
+    @property
+    def crowded(self) -> bool:
+        """Whether old pools leave no room for another one."""
+        return len(self.pools) >= LIVE_POOLS or self.current % REGIONS + 1 in self.pools
+
     def _next_region(self) -> int:
         region = self.current % REGIONS + 1
-        if len(self.pools) >= LIVE_POOLS or region in self.pools:
+        if self.crowded:
             text = f"sinks of {self.name} still hold frames of the last {len(self.pools)} sources"
             raise Refused("PoolsInUse", text, transient=True)
         return region

@@ -66,9 +66,7 @@ class Hub:
         service.last_number = state.last_attachment
         service.book.restore(state.ended)
         for flow in inheritance.flows:
-            service.flows[flow.name] = flow
-            for attachment in flow.attachments.values():
-                service.watch(attachment)
+            service.inherit(flow)
         for folder, listener in inheritance.doors.items():
             self.doors.adopt(folder, listener)
         told = {(one.connection, one.endpoint): one for one in instructions(self.plan.flows)}

@@ -29,6 +29,13 @@ def pool_bytes(frames: int, capacity: int, *, huge_pages: bool = False) -> int:
     return _round_up(size, HUGE_PAGE) if huge_pages else size
 
 
+def check_region(size: int) -> None:
+    """Raise HubError if a pool of `size` bytes is beyond the 32 bits of memif's offsets."""
+    if size >= LARGEST_REGION:
+        message = f"a pool of {size} bytes is too large for a region (4 GiB): fewer or smaller frames"
+        raise HubError("PoolTooLarge", message)
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Where the kernel tells about memory; tests point it at folders of their own."""
@@ -91,11 +98,7 @@ class Budget:
 
     def check(self, size: int, *, taken: int, huge_pages: bool) -> None:
         """Raise HubError unless a pool of `size` bytes may be made while `taken` bytes are in pools."""
-        if size > LARGEST_REGION:
-            message = (
-                f"a pool of {size} bytes is larger than a region can be ({LARGEST_REGION}): fewer or smaller frames"
-            )
-            raise HubError("PoolTooLarge", message)
+        check_region(size)
         if taken + size > self.limit:
             message = (
                 f"the pool takes {size} bytes, but {taken} of the hub's {self.limit} are taken: raise --memory-limit"

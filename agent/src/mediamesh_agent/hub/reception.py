@@ -4,6 +4,9 @@ The client speaks first, once, at most 4096 bytes; it gets a place or a typed re
 which the hub is the slave: it announces region 0 (this attachment's own rings) and, to a source, the pool.
 Flow-wide region numbers go on from pool to pool, but before CONNECTED memif knows no gaps, so
 the numbers below the pool's are filled with one empty page.
+
+The client thinks itself attached as soon as it has sent CONNECTED. A sink that then makes its source send must
+get that frame, so the engine serves a sink from the moment CONNECT goes out.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import fcntl
 import os
 import socket
 import time
+from collections.abc import Callable
 
 from google.protobuf.message import DecodeError
 
@@ -18,7 +22,7 @@ from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError, Refused
 from mediamesh_native.memif import transport
 from mediamesh_native.memif.errors import ProtocolViolation
-from mediamesh_native.memif.handshake import PeerConnected, PeerDisconnected, SlaveHandshake
+from mediamesh_native.memif.handshake import PeerConnected, PeerDisconnected, SlaveHandshake, State
 from mediamesh_native.memif.messages import M2S, S2M
 from mediamesh_native.pool import HEADER_SIZE, Pool, RingRegion
 from mediamesh_protos import attach_pb2
@@ -83,13 +87,21 @@ def reply_to(attachment: Attachment, payload: str, capacity: int, next_sequence:
 class Handshake:
     """The memif handshake of one attachment, as slave."""
 
-    def __init__(self, sock: socket.socket, rings: RingRegion, pool: tuple[int, Pool] | None, filler: int) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        rings: RingRegion,
+        pool: tuple[int, Pool] | None,
+        filler: int,
+        on_connecting: Callable[[], None],
+    ) -> None:
         regions = [(rings.fd, rings.size)]
         if pool is not None:
             number, memory = pool
             regions += [(filler, _FILLER_SIZE)] * (number - 1)
             regions.append((memory.fd, memory.size))
         self._socket = sock
+        self._on_connecting = on_connecting
         self._machine = SlaveHandshake(regions, _rings(rings), now=time.monotonic(), patience=PATIENCE)
 
     async def run(self) -> None:
@@ -101,6 +113,8 @@ class Handshake:
                     raise AttachmentEnded("PeerGone", f"the client left during the handshake: {event.reason}")
                 if isinstance(event, PeerConnected):
                     return
+            if self._machine.state is State.CONNECTING:
+                self._on_connecting()
             self._send()
 
     async def _next_message(self) -> bytes:

@@ -19,7 +19,7 @@ from mediamesh_agent.hub.errors import AttachmentEnded, HubError, Refused
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.pools import PoolMaker
 from mediamesh_native.engine import Drained, Ended, Engine
-from mediamesh_native.pool import PoolError, RingRegion
+from mediamesh_native.pool import Pool, PoolError, RingRegion
 from mediamesh_protos import attach_pb2, plan_pb2
 
 log = logging.getLogger(__name__)
@@ -101,25 +101,37 @@ class Service:
         flow = self.flows[attachment.grant.connection]
         pool = None
         if attachment.grant.role == "source":
+            if flow.crowded:
+                self._collect(flow)
             attachment.region, live = await flow.offer_pool()
             pool = attachment.region, live.pool
         sequence = max(self.engine.flow_counters(flow.number).next_sequence, attachment.next_sequence)
         reply = reception.reply_to(attachment, flow.plan.payload, flow.plan.capacity, sequence)
         _say(attachment.socket, reply)
-        await reception.Handshake(attachment.socket, attachment.rings, pool, self._filler).run()
+        connecting = partial(self._on_connecting, flow, attachment)
+        await reception.Handshake(attachment.socket, attachment.rings, pool, self._filler, connecting).run()
+
+    def _on_connecting(self, flow: Flow, attachment: Attachment) -> None:
+        if attachment.grant.role == "sink":
+            attachment.unannounced = [flow.current] if flow.current in flow.pools else []
+            self._register(attachment, self._add_sink(flow, attachment))
 
     def _serve(self, attachment: Attachment) -> None:
         flow = self.flows[attachment.grant.connection]
-        number = (
-            self._add_source(flow, attachment)
-            if attachment.grant.role == "source"
-            else self._add_sink(flow, attachment)
-        )
-        attachment.serve(number)
-        self.watch(attachment)
+        if attachment.grant.role == "source":
+            self._register(attachment, self._add_source(flow, attachment))
+        for region in attachment.unannounced:
+            if region in flow.pools:
+                link.announce(attachment, region, flow.pools[region].pool)
+        attachment.serve()
+        self.listen(attachment)
         self._release_source(flow)
         self.on_attached(attachment)
         log.info("%s attached", attachment, extra={"fields": _fields(attachment)})
+
+    def _register(self, attachment: Attachment, number: int) -> None:
+        attachment.engine = number
+        self.by_engine[number] = attachment
 
     def _add_source(self, flow: Flow, attachment: Attachment) -> int:
         if flow.offered is None:
@@ -129,8 +141,7 @@ class Service:
         except PoolError as error:
             raise AttachmentEnded(error.reason, error.strerror or str(error)) from error
         pool = flow.install(attachment.region)
-        for sink in flow.sinks:
-            self._attempt(sink, partial(link.announce, sink, flow.current, pool))
+        self._tell_sinks(flow, pool)
         self.engine.set_pool(flow.number, pool, flow.current)
         return self.engine.add_source(
             flow.number,
@@ -141,14 +152,28 @@ class Service:
             next_sequence=attachment.next_sequence,
         )
 
+    def _tell_sinks(self, flow: Flow, pool: Pool) -> None:
+        for sink in list(flow.attachments.values()):
+            if sink.grant.role == "sink" and sink.serving:
+                self._attempt(sink, partial(link.announce, sink, flow.current, pool))
+            elif sink.grant.role == "sink" and sink.engine:
+                sink.unannounced.append(flow.current)
+
     def _add_sink(self, flow: Flow, attachment: Attachment) -> int:
-        if flow.current in flow.pools:
-            link.announce(attachment, flow.current, flow.pools[flow.current].pool)
         grant = attachment.grant
-        policy = grant.policy or "dropOldest"
         return self.engine.add_sink(
-            flow.number, attachment.rings, queue=grant.queue, policy=policy, newest=grant.newest
+            flow.number,
+            attachment.rings,
+            queue=grant.queue,
+            policy=grant.policy or "dropOldest",
+            newest=grant.newest,
         )
+
+    def _collect(self, flow: Flow) -> None:
+        """Have the engine look at what sinks gave back: without a source it has no occasion of its own."""
+        for sink in flow.sinks:
+            self.engine.counters(sink.engine)
+        self.on_engine_event()
 
     def _release_source(self, flow: Flow) -> None:
         source = flow.source
@@ -156,13 +181,19 @@ class Service:
             source.wait_for_sinks = 0
             self.engine.hold(source.engine, False)
 
-    def watch(self, attachment: Attachment) -> None:
-        """Listen to a serving attachment's socket, and to its possible hanging."""
-        self.by_engine[attachment.engine] = attachment
+    def listen(self, attachment: Attachment) -> None:
+        """Listen to a serving attachment's socket, and look for its possible hanging."""
         loop = asyncio.get_running_loop()
         loop.add_reader(attachment.socket, self._attempt, attachment, partial(link.listen, attachment))
         if self._watch is None:
             self._watch = loop.call_later(_OFTEN, self._look_for_hanging)
+
+    def inherit(self, flow: Flow) -> None:
+        """Go on with a flow of a predecessor."""
+        self.flows[flow.name] = flow
+        for attachment in flow.attachments.values():
+            self.by_engine[attachment.engine] = attachment
+            self.listen(attachment)
 
     def _attempt(self, attachment: Attachment, action: Callable[[], None]) -> None:
         try:
@@ -191,8 +222,9 @@ class Service:
     def _forget(self, attachment: Attachment | None, end: HubError) -> None:
         if attachment is None or attachment.ended:
             return
-        if attachment.engine:
+        if attachment.serving:
             asyncio.get_running_loop().remove_reader(attachment.socket)
+        if attachment.engine:
             del self.by_engine[attachment.engine]
             self.engine.remove(attachment.engine)
         attachment.end(end.reason)
