@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from agent_observations import plan
+
 from mediamesh_agent.agent import Agent, AgentSettings
 from mediamesh_agent.hubprocess import HubSettings
 from mediamesh_protos import hub_pb2

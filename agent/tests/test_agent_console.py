@@ -3,11 +3,12 @@ from pathlib import Path
 
 from agent_observations import FILM, attachment, histogram, observed
 from agent_scenes import knowing
+
 from mediamesh_agent.console import Console, rows
 from mediamesh_agent.page import payload_label
 
 
-def test_the_status_has_a_line_per_part_with_the_numbers_that_keys_use(tmp_path: Path):
+def test_the_status_has_a_line_per_part_with_the_numbers_that_keys_use(tmp_path: Path) -> None:
     sink = attachment(1, "checker", 5, dropped=3, latency=histogram(b1=5))
     picture = knowing(tmp_path, observed(sink, clock=1, frames=5)).picture()
     lines = list(rows(picture))
@@ -17,7 +18,7 @@ def test_the_status_has_a_line_per_part_with_the_numbers_that_keys_use(tmp_path:
     assert "3 dropped" in lines[3]
 
 
-def test_a_terminal_is_drawn_over(tmp_path: Path):
+def test_a_terminal_is_drawn_over(tmp_path: Path) -> None:
     out = StringIO()
     console = Console(out, live=True)
     picture = knowing(tmp_path, observed(clock=1)).picture()
@@ -28,7 +29,7 @@ def test_a_terminal_is_drawn_over(tmp_path: Path):
     assert out.getvalue().endswith("\x1b[5F\x1b[Jthe end\n")
 
 
-def test_elsewhere_only_changes_are_said(tmp_path: Path):
+def test_elsewhere_only_changes_are_said(tmp_path: Path) -> None:
     out = StringIO()
     console = Console(out, live=False)
     agent = knowing(tmp_path, observed(attachment(1, "checker", 5), clock=1, frames=5))
@@ -43,7 +44,7 @@ def test_elsewhere_only_changes_are_said(tmp_path: Path):
     assert out.getvalue().removeprefix(said).splitlines()[:2] == ["hub: not running", f"{FILM} checker: Waiting"]
 
 
-def test_problems_are_said_when_they_come_and_when_they_are_over(tmp_path: Path):
+def test_problems_are_said_when_they_come_and_when_they_are_over(tmp_path: Path) -> None:
     for live in (True, False):
         out = StringIO()
         console = Console(out, live=live)
@@ -55,6 +56,9 @@ def test_problems_are_said_when_they_come_and_when_they_are_over(tmp_path: Path)
         assert out.getvalue().count("problem with plan: is over\n") == 1
 
 
-def test_payloads_are_told_in_a_few_words():
+def test_payloads_are_told_in_a_few_words() -> None:
     assert payload_label('{"blob":{"maxSize":100}}') == "blob 100"
-    assert payload_label('{"audio":{"channels":2,"sampleFormat":"pcm_s24be","sampleRate":48000}}') == "audio pcm_s24be 48000"
+    assert (
+        payload_label('{"audio":{"channels":2,"sampleFormat":"pcm_s24be","sampleRate":48000}}')
+        == "audio pcm_s24be 48000"
+    )

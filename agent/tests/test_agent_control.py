@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from agent_observations import plan
+
 from mediamesh_agent.control import MAX_MESSAGE, HubControl
 from mediamesh_agent.errors import HubRefused, HubUnreachable
 from mediamesh_protos import hub_pb2
@@ -75,7 +76,7 @@ def reply(request: hub_pb2.HubRequest) -> hub_pb2.HubReply:
             return DONE
 
 
-def test_every_request_goes_over_one_connection(free_dir: Path):
+def test_every_request_goes_over_one_connection(free_dir: Path) -> None:
     async def talk(control: HubControl, hub: FakeHub) -> None:
         assert (await control.apply(plan())).revision == 1
         assert (await control.observe()).pid == 12
@@ -89,7 +90,7 @@ def test_every_request_goes_over_one_connection(free_dir: Path):
     assert hub.requests[2].restart == hub_pb2.Restart(connection="default/film", endpoint="film")
 
 
-def test_requests_of_several_tasks_do_not_mix(free_dir: Path):
+def test_requests_of_several_tasks_do_not_mix(free_dir: Path) -> None:
     async def talk(control: HubControl, hub: FakeHub) -> None:
         answers = await asyncio.gather(*(control.observe() for _ in range(20)))
         assert {answer.pid for answer in answers} == {12}
@@ -97,7 +98,7 @@ def test_requests_of_several_tasks_do_not_mix(free_dir: Path):
     assert talking(free_dir, reply, talk).connections == 1
 
 
-def test_a_refusal_keeps_the_hub_s_reason(free_dir: Path):
+def test_a_refusal_keeps_the_hub_s_reason(free_dir: Path) -> None:
     refusal = hub_pb2.HubReply(refused=hub_pb2.Refused(reason="PlanTooLarge", message="too much"))
 
     async def talk(control: HubControl, hub: FakeHub) -> None:
@@ -120,7 +121,7 @@ def test_a_refusal_keeps_the_hub_s_reason(free_dir: Path):
     ],
     ids=["nothing", "half a length", "no message", "too long", "cut off", "another answer"],
 )
-def test_what_is_no_answer_is_an_unreachable_hub(free_dir: Path, answer: bytes):
+def test_what_is_no_answer_is_an_unreachable_hub(free_dir: Path, answer: bytes) -> None:
     async def talk(control: HubControl, hub: FakeHub) -> None:
         with pytest.raises(HubUnreachable):
             await control.observe()
@@ -128,7 +129,7 @@ def test_what_is_no_answer_is_an_unreachable_hub(free_dir: Path, answer: bytes):
     talking(free_dir, lambda _: answer, talk)
 
 
-def test_nobody_there_is_an_unreachable_hub(free_dir: Path):
+def test_nobody_there_is_an_unreachable_hub(free_dir: Path) -> None:
     async def main() -> None:
         with pytest.raises(HubUnreachable, match=r"no answer on .*hub\.sock"):
             await HubControl(free_dir / "hub.sock").observe()
@@ -136,7 +137,7 @@ def test_nobody_there_is_an_unreachable_hub(free_dir: Path):
     asyncio.run(main())
 
 
-def test_a_hub_that_handed_over_is_asked_again_on_a_new_connection(free_dir: Path):
+def test_a_hub_that_handed_over_is_asked_again_on_a_new_connection(free_dir: Path) -> None:
     async def talk(control: HubControl, hub: FakeHub) -> None:
         assert (await control.observe()).pid == 12
         hub.answer = lambda _: None  # the old connection ends with the old hub …
@@ -151,7 +152,7 @@ def test_a_hub_that_handed_over_is_asked_again_on_a_new_connection(free_dir: Pat
     assert talking(free_dir, reply, talk).connections == 2
 
 
-def test_a_silent_hub_is_given_up(free_dir: Path):
+def test_a_silent_hub_is_given_up(free_dir: Path) -> None:
     async def main() -> None:
         path, gone = free_dir / "hub.sock", asyncio.Event()
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mediamesh_agent.errors import AgentAlreadyRuns
 from mediamesh_agent.folder import kill_bridges, remove_dead_sockets, running_bridges, sole_agent
 
@@ -29,15 +30,15 @@ def holder(path: Path) -> "subprocess.Popen[bytes]":
     return process
 
 
-def test_a_second_agent_is_refused_and_a_later_one_is_not(tmp_path: Path):
-    with sole_agent(tmp_path / "root"):
-        with pytest.raises(AgentAlreadyRuns, match="--root"), sole_agent(tmp_path / "root"):
-            pytest.fail("two agents on one folder")
+def test_a_second_agent_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
+    refused = pytest.raises(AgentAlreadyRuns, match="--root")
+    with sole_agent(tmp_path / "root"), refused, sole_agent(tmp_path / "root"):
+        pytest.fail("two agents on one folder")
     with sole_agent(tmp_path / "root"):
         assert list((tmp_path / "root").iterdir()) == []
 
 
-def test_the_lock_ends_with_the_process(tmp_path: Path):
+def test_the_lock_ends_with_the_process(tmp_path: Path) -> None:
     code = "import os, sys, pathlib; from mediamesh_agent.folder import sole_agent\n"
     code += "with sole_agent(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     died = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
@@ -46,7 +47,7 @@ def test_the_lock_ends_with_the_process(tmp_path: Path):
         pass
 
 
-def test_running_bridges_are_found_by_their_locks_and_killed(tmp_path: Path):
+def test_running_bridges_are_found_by_their_locks_and_killed(tmp_path: Path) -> None:
     process = holder(tmp_path / "bridges" / "a.lock")
     (tmp_path / "bridges" / "b.lock").touch()
     assert running_bridges(tmp_path) == [process.pid]
@@ -55,12 +56,12 @@ def test_running_bridges_are_found_by_their_locks_and_killed(tmp_path: Path):
     assert running_bridges(tmp_path) == []
 
 
-def test_without_bridges_there_is_nothing_to_kill(tmp_path: Path):
+def test_without_bridges_there_is_nothing_to_kill(tmp_path: Path) -> None:
     assert kill_bridges(tmp_path) == []
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET])
-def test_only_dead_sockets_are_removed(free_dir: Path, kind: int):
+def test_only_dead_sockets_are_removed(free_dir: Path, kind: int) -> None:
     (free_dir / "pods" / "uid").mkdir(parents=True)
     dead, living = free_dir / "pods" / "uid" / "attach.sock", free_dir / "hub.sock"
     with socket.socket(socket.AF_UNIX, kind) as died, socket.socket(socket.AF_UNIX, kind) as lives:
@@ -73,7 +74,7 @@ def test_only_dead_sockets_are_removed(free_dir: Path, kind: int):
         assert living.exists()
 
 
-def test_a_foreign_process_number_is_never_ours(tmp_path: Path):
+def test_a_foreign_process_number_is_never_ours(tmp_path: Path) -> None:
     (tmp_path / "bridges").mkdir()
     os.mkfifo(tmp_path / "bridges" / "fifo")
     assert running_bridges(tmp_path) == []

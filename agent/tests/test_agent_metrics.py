@@ -5,6 +5,10 @@ from agent_observations import FILM, attachment, histogram, observed
 from agent_scenes import knowing
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
 from mediamesh_agent import metrics
 from mediamesh_agent.agent import Agent
 from mediamesh_agent.errors import MetricUndefined
@@ -12,9 +16,6 @@ from mediamesh_agent.metrics import METRICS, AgentCollector, octaves
 from mediamesh_agent.metrics_page import page
 from mediamesh_native.latency import BUCKETS
 from mediamesh_protos import hub_pb2
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.exposition import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/metrics.md"
 
@@ -27,7 +28,10 @@ def scraped(agent: Agent) -> dict[str, Metric]:
 
 def value(families: dict[str, Metric], sample: str, **labels: str) -> float:
     (found,) = (
-        each.value for family in families.values() for each in family.samples if (each.name, each.labels) == (sample, labels)
+        each.value
+        for family in families.values()
+        for each in family.samples
+        if (each.name, each.labels) == (sample, labels)
     )
     return found
 
@@ -44,7 +48,7 @@ def agent(tmp_path: Path) -> Agent:
     )
 
 
-def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent):
+def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent) -> None:
     families = scraped(agent)
     source, sink = {"connection": FILM, "endpoint": "film"}, {"connection": FILM, "endpoint": "checker"}
     assert value(families, "mediamesh_hub_frames_total", **source, direction="in") == 120
@@ -57,7 +61,7 @@ def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent):
     assert value(families, "mediamesh_hub_attachments", **sink) == 1
 
 
-def test_the_hub_its_pools_and_bridges_are_there(agent: Agent):
+def test_the_hub_its_pools_and_bridges_are_there(agent: Agent) -> None:
     families = scraped(agent)
     bridge = {"connection": FILM, "endpoint": "film", "bridge": "file"}
     assert value(families, "mediamesh_hub_up") == 1
@@ -73,20 +77,22 @@ def test_the_hub_its_pools_and_bridges_are_there(agent: Agent):
     assert value(families, "mediamesh_hub_attachments_ended_total", **ended) == 3
 
 
-def test_latency_is_a_histogram_in_seconds(agent: Agent):
+def test_latency_is_a_histogram_in_seconds(agent: Agent) -> None:
     families = scraped(agent)
     family = families["mediamesh_hub_frame_latency_seconds"]
     assert family.type == "histogram"
     sink = {"connection": FILM, "endpoint": "checker"}
     assert value(families, "mediamesh_hub_frame_latency_seconds_count", **sink) == 106
-    buckets = [each for each in family.samples if each.name.endswith("_bucket") and each.labels["endpoint"] == "checker"]
+    buckets = [
+        each for each in family.samples if each.name.endswith("_bucket") and each.labels["endpoint"] == "checker"
+    ]
     counts = [each.value for each in buckets]
     assert counts == sorted(counts)
     assert buckets[-1].labels["le"] == "+Inf"
     assert value(families, "mediamesh_hub_frame_latency_seconds_bucket", **sink, le="2.048e-06") == 100
 
 
-def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: Agent):
+def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: Agent) -> None:
     defined = {metric.name.removesuffix("_total"): metric for metric in METRICS}
     families = scraped(agent)
     assert families.keys() == defined.keys()
@@ -96,7 +102,7 @@ def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: Agent):
             assert sample.labels.keys() - {"le"} == set(defined[name].labels)
 
 
-def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: Agent):
+def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: Agent) -> None:
     agent.facts.observed = None
     families = scraped(agent)
     assert value(families, "mediamesh_hub_up") == 0
@@ -104,7 +110,7 @@ def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: Agent):
     assert "mediamesh_hub_pool_frames" not in families
 
 
-def test_counters_do_not_fall_when_a_sink_leaves(agent: Agent):
+def test_counters_do_not_fall_when_a_sink_leaves(agent: Agent) -> None:
     later = observed(clock=200, frames=130)
     agent.facts.observed = later
     agent.facts.ledger.update(later)
@@ -113,7 +119,7 @@ def test_counters_do_not_fall_when_a_sink_leaves(agent: Agent):
 
 
 @given(st.lists(st.integers(0, 1000), min_size=BUCKETS, max_size=BUCKETS))
-def test_octaves_count_everything_once(counts: list[int]):
+def test_octaves_count_everything_once(counts: list[int]) -> None:
     buckets, total = octaves(counts)
     values = [count for _, count in buckets]
     assert values == sorted(values)
@@ -121,17 +127,17 @@ def test_octaves_count_everything_once(counts: list[int]):
     assert (total > 0) == (sum(counts) > 0)
 
 
-def test_names_follow_the_rules_of_prometheus():
+def test_names_follow_the_rules_of_prometheus() -> None:
     for metric in METRICS:
         assert metric.name.startswith("mediamesh_")
         assert metric.name.endswith("_total") == (metric.kind == "counter")
         assert metric.help.endswith(".")
 
 
-def test_the_reference_page_is_current():
+def test_the_reference_page_is_current() -> None:
     assert REFERENCE.read_text(encoding="utf-8") == page(), "run `make generate`"
 
 
-def test_a_sample_without_a_definition_is_our_bug():
+def test_a_sample_without_a_definition_is_our_bug() -> None:
     with pytest.raises(MetricUndefined):
         metrics._single("mediamesh_made_up", 1)

@@ -1,5 +1,6 @@
 import pytest
 from agent_observations import FILM, attachment, histogram, observed, plan
+
 from mediamesh_agent.ledger import Ledger
 from mediamesh_agent.picture import LATENCY_WINDOW, FlowPicture, History, Picture, draw, summary
 from mediamesh_native.latency import upper_bound
@@ -19,7 +20,7 @@ def film(picture: Picture) -> FlowPicture:
     return flow
 
 
-def test_without_a_hub_everything_planned_is_shown_as_waiting():
+def test_without_a_hub_everything_planned_is_shown_as_waiting() -> None:
     picture = draw(plan(), None, History())
     assert picture.hub is None
     assert [(part.endpoint, part.state) for part in film(picture).parts] == [
@@ -29,7 +30,7 @@ def test_without_a_hub_everything_planned_is_shown_as_waiting():
     ]
 
 
-def test_rates_are_taken_over_the_last_second():
+def test_rates_are_taken_over_the_last_second() -> None:
     flow = film(
         drawn(
             observed(attachment(1, "checker", 0), clock=0, frames=0),
@@ -45,7 +46,7 @@ def test_rates_are_taken_over_the_last_second():
     assert checker.state == "Flowing"
 
 
-def test_a_rate_goes_on_through_a_new_attachment():
+def test_a_rate_goes_on_through_a_new_attachment() -> None:
     flow = film(
         drawn(
             observed(attachment(1, "checker", 100), clock=0, frames=100),
@@ -55,13 +56,13 @@ def test_a_rate_goes_on_through_a_new_attachment():
     assert flow.sinks[0].rate == pytest.approx(20)
 
 
-def test_an_attachment_without_frames_is_idle():
+def test_an_attachment_without_frames_is_idle() -> None:
     still = [observed(attachment(1, "checker", 5), clock=clock, frames=5) for clock in (0, 2)]
     assert film(drawn(*still)).sinks[0].state == "Idle"
 
 
 @pytest.mark.parametrize("state", ["Starting", "Running", "Backoff", "Stopped"])
-def test_a_bridge_that_has_not_attached_shows_its_own_state(state: str):
+def test_a_bridge_that_has_not_attached_shows_its_own_state(state: str) -> None:
     bridge = hub_pb2.ObservedBridge(
         connection=FILM, endpoint="film", bridge="file", pid=9, state=state, restarts=2, last_error="no such file"
     )
@@ -69,7 +70,7 @@ def test_a_bridge_that_has_not_attached_shows_its_own_state(state: str):
     assert (source.state, source.detail, source.restarts, source.pids) == (state, "no such file", 2, (9,))
 
 
-def test_latency_is_of_the_last_seconds_only():
+def test_latency_is_of_the_last_seconds_only() -> None:
     early = observed(attachment(1, "checker", 10, latency=histogram(b60=10)), clock=0)
     middle = observed(attachment(1, "checker", 10, latency=histogram(b60=10)), clock=3)
     late = observed(attachment(1, "checker", 20, latency=histogram(b60=10, b5=10)), clock=3 + LATENCY_WINDOW)
@@ -78,20 +79,20 @@ def test_latency_is_of_the_last_seconds_only():
     assert latency.max == latency.p50 == upper_bound(5)
 
 
-def test_a_summary_has_the_percentiles_and_the_longest():
+def test_a_summary_has_the_percentiles_and_the_longest() -> None:
     latency = summary(histogram(b3=98, b10=1, b40=1))
     assert latency is not None
     assert (latency.p50, latency.p99, latency.max) == (upper_bound(3), upper_bound(10), upper_bound(40))
     assert summary(histogram()) is None
 
 
-def test_several_attachments_are_one_part_with_the_fullest_queue():
+def test_several_attachments_are_one_part_with_the_fullest_queue() -> None:
     both = observed(attachment(1, "checker", 5, occupancy=1), attachment(2, "checker", 5, occupancy=4), clock=1)
     checker = film(drawn(both)).sinks[0]
     assert (checker.attachments, checker.occupancy, checker.queue, checker.pids) == (2, 4, 4, (4001, 4002))
 
 
-def test_history_forgets_what_no_window_needs():
+def test_history_forgets_what_no_window_needs() -> None:
     history, ledger = History(), Ledger()
     for clock in range(100):
         history.add(observed(clock=clock), ledger)
@@ -99,7 +100,7 @@ def test_history_forgets_what_no_window_needs():
     assert history.ago(LATENCY_WINDOW).clock == 99 - LATENCY_WINDOW
 
 
-def test_the_pool_and_the_hub_are_shown_as_observed():
+def test_the_pool_and_the_hub_are_shown_as_observed() -> None:
     picture = drawn(observed(clock=0), observed(clock=2, engine_cpu_seconds=0.5, memory_bytes=123, bytes_copied=7))
     assert picture.hub is not None
     assert picture.hub.cpu == pytest.approx(0.25)
@@ -108,7 +109,7 @@ def test_the_pool_and_the_hub_are_shown_as_observed():
     assert (flow.pool_frames, flow.pool_free, flow.sealed) == (20, 15, True)
 
 
-def test_parts_are_found_by_name():
+def test_parts_are_found_by_name() -> None:
     picture = drawn(observed())
     assert picture.part(FILM, "page") is film(picture).sinks[1]
     assert picture.part(FILM, "nobody") is None

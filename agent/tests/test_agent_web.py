@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from agent_observations import FILM, attachment, observed
 from agent_scenes import knowing
+
 from mediamesh_agent.agent import Agent
 from mediamesh_agent.errors import PortTaken
 from mediamesh_agent.folder import AGENT_SOCKET
@@ -39,7 +40,7 @@ def visiting(root: Path, visit: Visit) -> None:
     asyncio.run(main())
 
 
-def test_the_page_and_its_parts_are_served_without_foreign_sources(free_dir: Path):
+def test_the_page_and_its_parts_are_served_without_foreign_sources(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.get(url) as got:
             page = await got.text()
@@ -55,7 +56,7 @@ def test_the_page_and_its_parts_are_served_without_foreign_sources(free_dir: Pat
 
 
 @pytest.mark.parametrize("name", ["page.py", "..%2fweb.py", "%2e%2e/web.py", "nothing.js"])
-def test_only_the_page_s_own_files_are_served(free_dir: Path, name: str):
+def test_only_the_page_s_own_files_are_served(free_dir: Path, name: str) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.get(f"{url}/static/{name}") as got:
             assert got.status == 404
@@ -64,7 +65,7 @@ def test_only_the_page_s_own_files_are_served(free_dir: Path, name: str):
     visiting(free_dir, visit)
 
 
-def test_observed_is_the_whole_picture(free_dir: Path):
+def test_observed_is_the_whole_picture(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.get(f"{url}/api/observed") as got:
             picture = await got.json()
@@ -80,7 +81,7 @@ def test_observed_is_the_whole_picture(free_dir: Path):
     visiting(free_dir, visit)
 
 
-def test_events_bring_a_picture_at_once_and_with_all_news(free_dir: Path):
+def test_events_bring_a_picture_at_once_and_with_all_news(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.get(f"{url}/api/events") as got:
             assert got.content_type == "text/event-stream"
@@ -105,7 +106,7 @@ def test_events_bring_a_picture_at_once_and_with_all_news(free_dir: Path):
         {"Content-Type": "text/plain"},
     ],
 )
-def test_a_foreign_page_cannot_press_buttons(free_dir: Path, headers: dict[str, str]):
+def test_a_foreign_page_cannot_press_buttons(free_dir: Path, headers: dict[str, str]) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         part = LocalPart()
         agent.local_parts[FILM, "checker"] = part
@@ -118,7 +119,7 @@ def test_a_foreign_page_cannot_press_buttons(free_dir: Path, headers: dict[str, 
 
 
 @pytest.mark.parametrize("path", ["/", "/api/observed", "/api/events", "/metrics", "/preview.mjpg"])
-def test_nothing_is_shown_under_a_foreign_name(free_dir: Path, path: str):
+def test_nothing_is_shown_under_a_foreign_name(free_dir: Path, path: str) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.get(url + path, headers={"Host": "rebound.example"}) as got:
             assert got.status == 403
@@ -126,7 +127,7 @@ def test_nothing_is_shown_under_a_foreign_name(free_dir: Path, path: str):
     visiting(free_dir, visit)
 
 
-def test_the_page_s_own_buttons_work(free_dir: Path):
+def test_the_page_s_own_buttons_work(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         part = LocalPart()
         agent.local_parts[FILM, "checker"] = part
@@ -143,7 +144,7 @@ def test_the_page_s_own_buttons_work(free_dir: Path):
 @pytest.mark.parametrize(
     ("endpoint", "reason"), [("checker", "PartNotOurs"), ("film", "PartNotOurs"), ("nobody", "PartUnknown")]
 )
-def test_only_what_this_agent_runs_is_killed(free_dir: Path, endpoint: str, reason: str):
+def test_only_what_this_agent_runs_is_killed(free_dir: Path, endpoint: str, reason: str) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         body = {"connection": FILM, "endpoint": endpoint}
         async with session.post(f"{url}/api/kill", json=body) as got:
@@ -153,7 +154,7 @@ def test_only_what_this_agent_runs_is_killed(free_dir: Path, endpoint: str, reas
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"connection": 1}', b"\xff"])
-def test_nonsense_is_a_bad_request(free_dir: Path, body: bytes):
+def test_nonsense_is_a_bad_request(free_dir: Path, body: bytes) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.post(f"{url}/api/kill", data=body, headers=JSON) as got:
             assert got.status == 400
@@ -161,7 +162,7 @@ def test_nonsense_is_a_bad_request(free_dir: Path, body: bytes):
     visiting(free_dir, visit)
 
 
-def test_restart_without_a_hub_is_for_later(free_dir: Path):
+def test_restart_without_a_hub_is_for_later(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         body = {"connection": FILM, "endpoint": "checker"}
         async with session.post(f"{url}/api/restart", json=body) as got:
@@ -170,7 +171,7 @@ def test_restart_without_a_hub_is_for_later(free_dir: Path):
     visiting(free_dir, visit)
 
 
-def test_metrics_are_served_to_prometheus(free_dir: Path):
+def test_metrics_are_served_to_prometheus(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         async with session.get(f"{url}/metrics") as got:
             text = await got.text()
@@ -180,19 +181,19 @@ def test_metrics_are_served_to_prometheus(free_dir: Path):
     visiting(free_dir, visit)
 
 
-def test_the_unix_socket_is_the_user_s_own_and_gone_afterwards(free_dir: Path):
+def test_the_unix_socket_is_the_user_s_own_and_gone_afterwards(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         path = free_dir / AGENT_SOCKET
         assert path.stat().st_mode & 0o777 == 0o600
-        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as local:
-            async with local.get("http://agent/api/observed") as got:
-                assert got.status == 200
+        connector = aiohttp.UnixConnector(str(path))
+        async with aiohttp.ClientSession(connector=connector) as local, local.get("http://agent/api/observed") as got:
+            assert got.status == 200
 
     visiting(free_dir, visit)
     assert not (free_dir / AGENT_SOCKET).exists()
 
 
-def test_a_port_in_use_is_said_plainly(free_dir: Path):
+def test_a_port_in_use_is_said_plainly(free_dir: Path) -> None:
     async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
         with pytest.raises(PortTaken, match="choose another with --port"):
             async with serving(knowing(free_dir), Previews(), port=int(url.rpartition(":")[2])):

@@ -94,7 +94,6 @@ class Agent:
 
     async def run(self) -> None:
         """Work until `stop`, then end the hub in order."""
-        self._read_files(first=True)
         loops = [asyncio.create_task(self._supervise()), asyncio.create_task(self._reconcile())]
         stopped = asyncio.create_task(self._stopping.wait())
         try:
@@ -201,14 +200,12 @@ class Agent:
         kept = {subject: text for subject, text in self.facts.problems.items() if subject == "plan"}
         self.facts.problems = kept | {error.connection: error.message for error in applied.errors}
 
-    def _read_files(self, *, first: bool = False) -> None:
+    def _read_files(self) -> None:
         try:
             if self.desired.refresh():
                 self._not_before = 0.0
                 self.facts.problems.pop("plan", None)
         except MediameshError as error:
-            if first:
-                raise
             self.facts.problems["plan"] = error.message
 
     async def _announce(self, observed: hub_pb2.Observed | None) -> None:

@@ -52,9 +52,9 @@ def kill_bridges(root: Path) -> list[int]:
 
 
 def remove_dead_sockets(root: Path) -> None:
-    """Unlink the sockets to which nobody listens any more."""
+    """Unlink the sockets of hubs that listen no more."""
     for path in (*root.glob("*.sock"), *root.glob("pods/*/*.sock")):
-        if not _listens(path):
+        if path.name != AGENT_SOCKET and not _listens(path):
             path.unlink(missing_ok=True)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 from mediamesh_agent.agent import Agent, AgentSettings
@@ -17,21 +18,28 @@ from mediamesh_agent.web import serving
 async def session(files: tuple[Path, ...], hub: HubSettings, *, port: int | None) -> AsyncIterator[tuple[Agent, int]]:
     """Run an agent, its page and its previews; gives the agent and the page's port (0: no page).
 
-    The agent runs before the block and has ended in order after it. An agent that fails cancels the block.
+    Files that are wrong are refused before anything starts. The agent runs before the block and has ended in
+    order after it; if it fails, the block is cancelled and the failure raised.
     """
+    agent, previews = Agent(AgentSettings(hub, files)), Previews()
+    agent.desired.refresh()
     with sole_agent(hub.root):
-        agent = Agent(AgentSettings(hub, files))
-        previews = Previews()
-        async with serving(agent, previews, port=port) as bound, asyncio.TaskGroup() as group:
-            running = group.create_task(agent.run())
-            following = group.create_task(previews.follow(agent))
+        async with serving(agent, previews, port=port) as bound:
+            running, following = asyncio.create_task(agent.run()), asyncio.create_task(previews.follow(agent))
+            running.add_done_callback(partial(_cancel, asyncio.current_task()))
             try:
                 yield agent, bound
             finally:
                 following.cancel()
                 await asyncio.wait([following])
                 agent.stop()
-                await asyncio.wait([running])
+                await running
+
+
+def _cancel(block: "asyncio.Task[object] | None", agent_task: "asyncio.Task[None]") -> None:
+    """End the block of an agent that has failed; one that was stopped has been waited for already."""
+    if block is not None and agent_task.exception() is not None:
+        block.cancel()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from typing import Final
 from mediamesh import folders
 from mediamesh_agent.agent import Agent
 from mediamesh_agent.console import Console
-from mediamesh_agent.desired import Desired
 from mediamesh_agent.hubprocess import HubSettings
 from mediamesh_agent.session import session, signals
 from mediamesh_agent.upgrade import ask_for_upgrade
@@ -52,7 +51,6 @@ class UpCommand:
             if not args.files:
                 print("mediamesh up: name at least one file with -f", file=sys.stderr)
                 return 2
-            Desired(args.files).refresh()
             return asyncio.run(_up(tuple(args.files), hub, args.port or None))
         except MediameshError as error:
             print(f"mediamesh up: {error.message}", file=sys.stderr)
