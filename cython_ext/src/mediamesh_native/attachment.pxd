@@ -51,6 +51,8 @@ cdef class Port:
     cdef bint _linger(self) noexcept nogil
     cdef int _sleep(self, uint64_t deadline, bint endless) noexcept nogil
     cdef void _clear_event(self) noexcept nogil
+    cdef void _end_wait(self)
+    cdef void _signal_self(self) noexcept
     cdef void _release_all(self)
     cdef void _hand_back(self, mm_desc *desc, bint forgotten) noexcept
     cdef uint64_t _send(self, mm_desc *desc) except? 0

@@ -9,9 +9,9 @@ Threads: every method but `wait` runs with the GIL held from beginning to end, s
 
 import enum
 import os
-import select
 import warnings
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
@@ -47,6 +47,7 @@ cdef extern from * nogil:
     #define MADV_POPULATE_READ 22
     #define MADV_POPULATE_WRITE 23
     #endif
+    static int mm_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
     static int mm_watch(int epoll, int operation, int fd, unsigned events, unsigned what) {
         struct epoll_event event = {.events = events, .data = {.u32 = what}};
         return epoll_ctl(epoll, operation, fd, &event);
@@ -65,6 +66,7 @@ cdef extern from * nogil:
     const int MM_SOCKET
     const int MADV_POPULATE_READ
     const int MADV_POPULATE_WRITE
+    int mm_epoll()
     int mm_watch(int epoll, int operation, int fd, unsigned events, unsigned what)
     int mm_sleep(int epoll, int64_t nanoseconds)
     int madvise(void *base, size_t size, int advice)
@@ -121,6 +123,7 @@ cdef class Mapping:
             live.closed("mapping")
 
 
+@cython.no_gc_clear  # its frames need it until they are back
 cdef class Port:
     """What both roles share: rings, regions, sleeping, closing."""
 
@@ -136,23 +139,34 @@ cdef class Port:
             raise ValueError(f"header size {header_size} or capacity {capacity} is not one of ours")
         self.header_size, self.capacity = header_size, capacity
         self.stride = header_size + -(-capacity // 4096) * 4096
-        self._map_rings(rings, rings_size, s2m_offset, s2m_log2, m2s_offset, m2s_log2)
         self.regions = [None] * 256
         self.frame_class = frame_class or self._default_frame()
         self.socket = socket
-        epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
-        self.epoll = os.dup(epoll.fileno())
-        epoll.close()
+        self._map_rings(rings, rings_size, s2m_offset, s2m_log2, m2s_offset, m2s_log2)
+        try:
+            self._make_epoll(s2m_event)
+        except BaseException:
+            munmap(self.rings, self.rings_size)
+            raise
         self.s2m_event, self.m2s_event = s2m_event, m2s_event
-        mm_watch(self.epoll, EPOLL_CTL_ADD, s2m_event, EPOLLIN | EPOLLET, MM_EVENT)
-        mm_watch(self.epoll, EPOLL_CTL_ADD, socket, EPOLLIN | EPOLLRDHUP, MM_SOCKET)
         self.closed = False
         live.opened("port")
+
+    def _make_epoll(self, s2m_event):
+        self.epoll = mm_epoll()
+        if self.epoll < 0:
+            raise OSError(errno, os.strerror(errno))
+        if mm_watch(self.epoll, EPOLL_CTL_ADD, s2m_event, EPOLLIN | EPOLLET, MM_EVENT) or mm_watch(
+            self.epoll, EPOLL_CTL_ADD, self.socket, EPOLLIN | EPOLLRDHUP, MM_SOCKET
+        ):
+            code = errno
+            os.close(self.epoll)
+            raise OSError(code, f"cannot wait for the ring and the socket: {os.strerror(code)}")
 
     def _map_rings(self, fd, size, s2m_offset, s2m_log2, m2s_offset, m2s_log2):
         cdef void *base
         extension = m2s_offset + -(-(128 + (16 << m2s_log2)) // 4096) * 4096
-        if max(s2m_log2, m2s_log2) > 14 or s2m_offset + 128 + (32 << s2m_log2) > m2s_offset or extension + 4096 > size:
+        if min(s2m_log2, m2s_log2, s2m_offset, m2s_offset) < 0 or max(s2m_log2, m2s_log2) > 14 or s2m_offset + 128 + (32 << s2m_log2) > m2s_offset or extension + 4096 > size:
             raise ValueError("the rings do not lie in their region as agreed")
         if os.fstat(fd).st_size < size:
             raise ValueError("a region is smaller than announced")
@@ -253,7 +267,7 @@ cdef class Port:
         cdef uint64_t count = 1
         read(self.s2m_event, &count, 8)
         mm_fence()
-        if self._ready():
+        if self._ready() and not self.blocked:
             count = 1
             write(self.s2m_event, &count, 8)
 
@@ -276,15 +290,26 @@ cdef class Port:
                     raise OSError(errno, os.strerror(errno))
                 PyErr_CheckSignals()
         finally:
-            self.waiters -= 1
-            if self.closing and not self.waiters:
-                self._release_all()
+            self._end_wait()
         self._ensure_open()
         if what == MM_EVENT:
-            if not self.external:
+            if not self.external and not self.waiters:
                 mm_store16(&self.s2m.flags, MM_MASK_INT)
             return _READY
         return _CONTROL if what else _TIMEOUT
+
+    cdef void _end_wait(self):
+        """The last one out closes; before that, one signal for several sleepers goes from hand to hand."""
+        self.waiters -= 1
+        if self.waiters:
+            if self.closing or self._ready():
+                self._signal_self()
+        elif self.closing:
+            self._release_all()
+
+    cdef void _signal_self(self) noexcept:
+        cdef uint64_t one = 1
+        write(self.s2m_event, &one, 8)
 
     def fileno(self):
         """An epoll descriptor, readable while there may be something to take or a control message.
@@ -301,12 +326,11 @@ cdef class Port:
 
     def close(self):
         """Unmap and close. Frames in hand become closed; views of them stay readable until dropped."""
-        cdef uint64_t one = 1
         if self.closed or self.closing:
             return
         self.closing = True
         if self.waiters:
-            write(self.s2m_event, &one, 8)
+            self._signal_self()
         else:
             self._release_all()
 
@@ -321,5 +345,5 @@ cdef class Port:
 
     def __dealloc__(self):
         if not self.closed:
-            warnings.warn("a port was dropped open", ResourceWarning)
             self._release_all()
+            warnings.warn("a port was dropped open", ResourceWarning)

@@ -14,7 +14,7 @@ from collections import namedtuple
 from libc.stdint cimport uint32_t, uint64_t
 from posix.unistd cimport read
 
-from mediamesh_native.frames cimport activate
+from mediamesh_native.frames cimport activate, report
 from mediamesh_native.layout cimport MM_MASK_INT, mm_store16
 from mediamesh_native.loop cimport TABLE
 from mediamesh_native.model cimport NO_FAULT, SINK, SOURCE, Attachment, Flow, PoolState
@@ -35,6 +35,7 @@ FAULTS = {
     6: "SlowSink",
     7: "EventBlocked",
     8: "BadChain",
+    9: "Finished",
 }
 STATE_VERSION = 1
 
@@ -115,16 +116,22 @@ cdef class Engine(Roster):
     @staticmethod
     def thaw(state, pools, rings, *, polling=False):
         """The engine that `freeze` described, not yet started; numbers stay the same."""
-        cdef Engine engine = Engine(polling=polling)
+        cdef Engine engine
         if state["version"] != STATE_VERSION:
             raise ValueError(f"engine state {state['version']} is not {STATE_VERSION}")
+        engine = Engine(polling=polling)
         engine.next_flow = state["next_flow"]
         engine.spent = state["cpu_seconds"]
         engine.state.wakeups = state["wakeups"]
         engine.state.signals = state["signals"]
         engine.state.bytes_copied = state["bytes_copied"]
-        for described in state["flows"]:
-            engine._restore_flow(described, pools, rings)
+        try:
+            for described in state["flows"]:
+                engine._restore_flow(described, pools, rings)
+        except BaseException:
+            engine.close()
+            raise
+        report(engine.state)  # what was not yet told is told now
         return engine
 
     cdef _restore_flow(self, dict described, dict pools, dict rings):
@@ -159,9 +166,8 @@ cdef class Engine(Roster):
         self._enlist(peer, region)
         self._watch(peer, peer.m2s_event)
         if peer.role == SOURCE:
-            # Whatever came while nobody looked is found in the first round.
             mm_store16(&peer.m2s.flags, MM_MASK_INT)
-            activate(self.state, peer)
+        activate(self.state, peer)  # whatever came while nobody looked is found in the first round
         return peer
 
     def close(self):

@@ -30,7 +30,6 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_lock(pthread_mutex_t *mutex)
     int pthread_mutex_unlock(pthread_mutex_t *mutex)
     int pthread_create(pthread_t *thread, void *attributes, void *(*run)(void *) noexcept nogil, void *argument)
-    int pthread_join(pthread_t thread, void **result)
     int pthread_kill(pthread_t thread, int number)
     int sched_yield()
 
@@ -69,6 +68,14 @@ cdef extern from * nogil:
         until.tv_nsec %= 1000000000L;
         return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
     }
+    static int mm_join_for(pthread_t thread, int milliseconds) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += milliseconds * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        return pthread_clockjoin_np(thread, 0, CLOCK_MONOTONIC, &until);
+    }
     static int mm_add_waiting(int *count, int change) { return __atomic_add_fetch(count, change, __ATOMIC_SEQ_CST); }
     static int mm_waiting(int *count) { return __atomic_load_n(count, __ATOMIC_ACQUIRE); }
     """
@@ -77,6 +84,7 @@ cdef extern from * nogil:
     void mm_quiet_thread()
     double mm_thread_seconds(pthread_t thread)
     int mm_lock_for(pthread_mutex_t *mutex, int milliseconds)
+    int mm_join_for(pthread_t thread, int milliseconds)
     int mm_add_waiting(int *count, int change)
     int mm_waiting(int *count)
 
@@ -132,8 +140,12 @@ cdef class EngineThread:
         self.state.table = <Attachment **> calloc(TABLE, sizeof(Attachment *))
         self.state.generation = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
         self.state.active = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
+        self.state.active_before = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
         self.state.stocks = <uint32_t *> calloc(TABLE, sizeof(uint32_t))
-        if self.state.table == NULL or self.state.generation == NULL or self.state.active == NULL:
+        if (
+            self.state.table == NULL or self.state.generation == NULL or self.state.active == NULL
+            or self.state.active_before == NULL or self.state.stocks == NULL
+        ):
             raise MemoryError
         self.state.polling = polling
         self._owned = {}
@@ -160,13 +172,18 @@ cdef class EngineThread:
         self.running = True
 
     cdef void _stop(self):
+        """End the thread, even if a peer makes it hang in a signal."""
+        cdef int late = 1
         if not self.running:
             return
         self.state.stopping = True
         self._wake()
         self.spent += mm_thread_seconds(self.thread)
-        with nogil:
-            pthread_join(self.thread, NULL)
+        while late:
+            with nogil:
+                late = mm_join_for(self.thread, PATIENCE_MS)
+            if late:
+                self._interrupt(PATIENCE_MS * 1_000_000)
         self.running = False
 
     cdef void _wake(self) noexcept:
@@ -217,11 +234,14 @@ cdef class EngineThread:
         free(self.state.table)
         free(self.state.generation)
         free(self.state.active)
+        free(self.state.active_before)
         free(self.state.stocks)
         live.closed("engine")
 
     def __dealloc__(self):
-        if not self.closed:
-            warnings.warn("an engine was dropped open", ResourceWarning)
-            self._stop()
+        cdef bint dropped = not self.closed
+        if dropped:
+            self._close_thread()
         free(self.shared)
+        if dropped:
+            warnings.warn("an engine was dropped open", ResourceWarning)

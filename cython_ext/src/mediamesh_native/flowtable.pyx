@@ -102,6 +102,7 @@ cdef class FlowTable(EngineThread):
         state.length = <uint32_t *> calloc(pool.frames, 4)
         state.free = <uint32_t *> calloc(pool.frames, 4)
         state.base = pool.mapped()
+        state.writable = pool.writable
         state.flow = flow
         for i in range(pool.frames):
             state.free[i] = pool.frames - 1 - i

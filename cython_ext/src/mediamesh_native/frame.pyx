@@ -5,6 +5,7 @@ A frame keeps its pool mapped, so views of it stay readable whatever happens to 
 view is gone: nobody can read a picture that the source is already overwriting.
 """
 
+cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -15,6 +16,7 @@ from mediamesh_native.layout cimport (
 )
 
 
+@cython.no_gc_clear  # a frame in a reference cycle still has to find its port
 cdef class Frame:
     """One frame in hand. Supports the buffer protocol: the payload as one row of unsigned bytes."""
 
@@ -40,6 +42,7 @@ cdef class Frame:
         pass
 
 
+@cython.no_gc_clear
 cdef class SinkFrame(Frame):
     """A received frame: read-only. Goes back to the hub by `release`, as soon as no view of it is alive."""
 
@@ -103,6 +106,7 @@ cdef class SinkFrame(Frame):
             self.port._hand_back(&self.desc, not self.done)
 
 
+@cython.no_gc_clear
 cdef class SourceFrame(Frame):
     """A frame to fill: writable, `capacity` bytes; `length` says how many are sent."""
 

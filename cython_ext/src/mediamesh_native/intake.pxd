@@ -11,7 +11,7 @@ from mediamesh_native.stock cimport (
     chain_length, gather, stock_available, stock_consumed, write_header,
 )
 from mediamesh_native.model cimport (
-    BAD_CHAIN, BAD_LENGTH, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT,
+    BAD_CHAIN, BAD_LENGTH, FINISHED, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT,
     Attachment, Engine_, Fault, Flow, PoolState, StockRing,
 )
 
@@ -213,7 +213,9 @@ cdef inline bint serve_source(Engine_ *engine, Attachment *source) noexcept nogi
         source.burst += done
         if done == 0:
             wake_source(engine, source)
-            if engine.polling:
+            if source.finishing and source.fault == NO_FAULT and mm_load16(&source.m2s.tail) == source.m2s_seen:
+                end(engine, source, FINISHED)
+            if engine.polling or source.fault != NO_FAULT:
                 return False
             if source.burst >= BURST and source.lingered < LINGER:
                 source.lingered += 1
@@ -234,8 +236,8 @@ cdef inline bint serve_sink(Engine_ *engine, Attachment *sink) noexcept nogil:
     take_returns(engine, sink)
     if sink.stock != NULL:
         sink.dirty = True
-        flush(engine, sink)
-    elif sink.wants_returns and not flow.stalled:
+    flush(engine, sink)
+    if sink.stock == NULL and sink.wants_returns and not flow.stalled:
         finish_batch(engine, flow)
         if flow.source != NULL:
             wake_source(engine, flow.source)

@@ -8,7 +8,7 @@ from mediamesh_native.frames cimport activate
 from mediamesh_native.intake cimport is_starved, serve_sink, serve_source, stock_pending
 from mediamesh_native.layout cimport mm_monotonic
 from mediamesh_native.model cimport NO_FAULT, SOURCE, Attachment, Engine_, Flow
-from mediamesh_native.stock cimport stock_rekick
+from mediamesh_native.stock cimport stock_rekick, stock_unread
 
 cdef extern from "<sys/epoll.h>" nogil:
     const unsigned EPOLLIN
@@ -56,12 +56,14 @@ cdef inline void serve(Engine_ *engine, Attachment *peer) noexcept nogil:
 cdef inline void serve_active(Engine_ *engine) noexcept nogil:
     """Go on with those that had more than one turn's worth."""
     cdef uint32_t count = engine.active_count
-    cdef uint32_t i, number
+    cdef uint32_t i
+    cdef uint32_t *work = engine.active
     cdef Attachment *peer
+    engine.active = engine.active_before  # whoever is activated meanwhile has a turn in the next round
+    engine.active_before = work
     engine.active_count = 0
     for i in range(count):
-        number = engine.active[i]
-        peer = look_up(engine, number)
+        peer = look_up(engine, work[i])
         if peer != NULL:
             peer.active = False
             serve(engine, peer)
@@ -102,7 +104,7 @@ cdef inline bint tick_peer(Engine_ *engine, Attachment *peer, uint64_t now) noex
     if peer.stock.fifo_count or peer.flow.stalled:
         serve(engine, peer)
     stock_rekick(engine, peer, now)
-    return peer.fault == NO_FAULT and peer.free_slot_count < peer.queue
+    return peer.fault == NO_FAULT and (peer.free_slot_count < peer.queue or stock_unread(peer))
 
 
 cdef inline bint tick(Engine_ *engine) noexcept nogil:

@@ -34,6 +34,7 @@ cdef enum Fault:
     SLOW_SINK = 6
     EVENT_BLOCKED = 7
     BAD_CHAIN = 8
+    FINISHED = 9
 
 cdef struct PoolState:
     uint32_t region
@@ -51,6 +52,7 @@ cdef struct PoolState:
     uint32_t *length  # payload bytes, as the source's descriptor said
     uint32_t *free
     char *base  # mapped only for copies
+    bint writable
     Flow *flow
     PoolState *next
 
@@ -91,7 +93,7 @@ cdef struct Stock:
     uint32_t fifo_count
     uint64_t progress  # bytes of the oldest that are copied
     uint32_t progress_ring
-    uint64_t oversize
+    bint oversize  # the frame just looked at can never be sent
     uint64_t moved_at  # when the peer last took or gave something
     bint waiting  # for a buffer or a position of the peer's
 
@@ -116,6 +118,7 @@ cdef struct Attachment:
     uint64_t dropped
     # source
     bint held
+    bint finishing  # its client is gone; what it sent is still to be taken
     uint32_t burst  # frames since the ring was last found empty
     uint32_t lingered  # rounds that found it empty since
     uint16_t m2s_head  # posted
@@ -168,5 +171,6 @@ cdef struct Engine_:
     uint32_t table_size
     uint32_t active_count
     uint32_t *active
+    uint32_t *active_before  # the list that is being worked through
     uint32_t stock_count  # stock peers, which have to be looked at by the clock
     uint32_t *stocks

@@ -12,6 +12,7 @@ cdef class Pool:
     cdef readonly bint sealed
     cdef readonly bint closed
     cdef char *base
+    cdef bint writable  # as it is mapped here
 
     cdef char *mapped(self) except NULL
 

@@ -57,14 +57,13 @@ cdef class Pool:
         self.base = NULL
 
     def __init__(self, frames, capacity, *, huge_pages=False, fd=-1):
-        self.frames = frames
-        self.capacity = capacity
-        self.stride = MM_HEADER_SIZE + _round_up(capacity, _PAGE)
-        self.size = _round_up(self.stride * frames, _HUGE_PAGE if huge_pages else _PAGE)
-        if not frames or not capacity or self.size >= _LIMIT:
+        stride = HEADER_SIZE + _round_up(capacity, _PAGE)
+        size = _round_up(stride * frames, _HUGE_PAGE if huge_pages else _PAGE)
+        if frames < 1 or capacity < 1 or size >= _LIMIT:
             raise PoolError(errno.EINVAL, "PoolTooLarge", f"{frames} frames of {capacity} bytes do not fit in 4 GiB")
+        self.frames, self.capacity, self.stride, self.size = frames, capacity, stride, size
         if fd >= 0:
-            if os.fstat(fd).st_size < self.size:
+            if os.fstat(fd).st_size < size:
                 raise PoolError(errno.EINVAL, "PoolMismatch", "the descriptor is smaller than the pool it should hold")
             self.fd = fd
             self.sealed = bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & _FUTURE_WRITE)
@@ -80,9 +79,11 @@ cdef class Pool:
             os.ftruncate(self.fd, self.size)
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FIXED_SIZE)
             self._fault_in(huge_pages)
-        except BaseException:
+        except BaseException as error:
             os.close(self.fd)
             self.fd = -1
+            if isinstance(error, OSError) and not isinstance(error, PoolError):
+                raise PoolError(error.errno, "OutOfMemory", f"{self.size} bytes are not to be had: {error.strerror}") from error
             raise
 
     def _fault_in(self, huge_pages):
@@ -118,6 +119,7 @@ cdef class Pool:
             if base == MAP_FAILED:
                 raise PoolError(errno_now, "OutOfMemory", "the pool cannot be mapped")
             self.base = <char *> base
+            self.writable = not self.sealed
         return self.base
 
     def close(self):
@@ -134,8 +136,8 @@ cdef class Pool:
 
     def __dealloc__(self):
         if not self.closed:
-            warnings.warn("a frame pool was dropped open", ResourceWarning)
             self.close()
+            warnings.warn("a frame pool was dropped open", ResourceWarning)
 
 
 cdef class RingRegion:
@@ -158,10 +160,14 @@ cdef class RingRegion:
             self.fd, self.s2m_event, self.m2s_event = fd, s2m_event, m2s_event
             if os.fstat(fd).st_size < self.size:
                 raise PoolError(errno.EINVAL, "PoolMismatch", "the descriptor is smaller than the rings it should hold")
+            self._map()
         else:
-            self._allocate()
-        self._map()
-        if fd < 0:
+            try:
+                self._allocate()
+                self._map()
+            except BaseException:
+                self._close_descriptors()
+                raise
             self._reset(<mm_ring *> self.base)
             self._reset(<mm_ring *> (self.base + self.m2s_offset))
         self.closed = False
@@ -193,12 +199,16 @@ cdef class RingRegion:
             return
         self.closed = True
         munmap(self.base, self.size)
-        for fd in (self.fd, self.s2m_event, self.m2s_event):
-            os.close(fd)
-        self.fd = self.s2m_event = self.m2s_event = -1
+        self._close_descriptors()
         live.closed("rings")
+
+    def _close_descriptors(self):
+        for fd in (self.fd, self.s2m_event, self.m2s_event):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.s2m_event = self.m2s_event = -1
 
     def __dealloc__(self):
         if not self.closed:
-            warnings.warn("a ring region was dropped open", ResourceWarning)
             self.close()
+            warnings.warn("a ring region was dropped open", ResourceWarning)

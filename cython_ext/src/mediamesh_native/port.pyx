@@ -4,6 +4,7 @@
 docs/design/0001 says who writes which word of the rings.
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from mediamesh_native.attachment cimport Mapping, Port
@@ -22,6 +23,7 @@ globals().update(Frame=Frame, Port=Port, SinkFrame=SinkFrame, SourceFrame=Source
 cdef object _READY = Wait.READY
 
 
+@cython.no_gc_clear
 cdef class SinkPort(Port):
     """Takes the frames of a flow."""
 
@@ -116,6 +118,7 @@ cdef class SinkPort(Port):
         self._wake_hub()
 
 
+@cython.no_gc_clear
 cdef class SourcePort(Port):
     """Fills the frames of a flow."""
 

@@ -19,4 +19,6 @@ cdef class Roster(FlowTable):
     cdef _make_slots(self, Attachment *sink)
     cdef _join(self, Flow *flow, Attachment *sink)
     cdef void _leave(self, Flow *flow, Attachment *sink) noexcept
+    cdef void _forget(self, Attachment *peer)
+    cdef void _take_posted(self, Flow *flow) noexcept
     cdef _count(self, Attachment *peer)

@@ -32,6 +32,8 @@ class Roster(FlowTable):
     ) -> int: ...
     def hold(self, attachment: int, held: bool) -> None:
         """A held source gets no frames to fill (it waits for its sinks)."""
+    def finish(self, attachment: int) -> bool:
+        """Take what a source whose client is gone had sent. False: later, `events` will say Finished."""
     def add_sink(self, flow: int, rings: RingRegion, *, queue: int, policy: _Policy, newest: bool) -> int: ...
     def add_stock_sink(
         self,

@@ -10,13 +10,14 @@ from collections import namedtuple
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
-from mediamesh_native.fanout cimport flush, free_slot, publish, take_returns
+from mediamesh_native.fanout cimport free_slot, publish, take_returns
 from mediamesh_native.flowtable cimport FlowTable
-from mediamesh_native.frames cimport activate, errno, post_frames, wake_source
-from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extension, mm_load64, mm_ring, mm_store16, ring_info
-from mediamesh_native.loop cimport EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, TABLE, epoll_ctl, epoll_event, look_up, serve
+from mediamesh_native.frames cimport activate, errno
+from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extension, mm_load16, mm_load64, mm_ring, mm_store16, ring_info
+from mediamesh_native.loop cimport EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, TABLE, epoll_ctl, epoll_event, look_up
 from mediamesh_native.model cimport (
-    BLOCK, DISCONNECT, DROP_OLDEST, SINK, SOURCE, Attachment, Flow, Role, Slot,
+    BLOCK, DISCONNECT, DROP_OLDEST, FRAME_FREE, FRAME_POSTED, NO_FAULT, SINK, SOURCE, Attachment, Flow, Policy, PoolState, Role,
+    Slot,
 )
 from mediamesh_native.pool cimport RingRegion
 from mediamesh_native.stock cimport post_buffer
@@ -96,11 +97,14 @@ cdef class Roster(FlowTable):
                 target.next_sequence = next_sequence
             target.discontinuity = target.discontinuity or discontinuity
             target.source = peer
-            mm_store16(&peer.m2s.flags, MM_MASK_INT if self.state.polling else 0)
-            post_frames(self.state, target)
-            wake_source(self.state, peer)
+            mm_store16(&peer.m2s.flags, MM_MASK_INT)
+            activate(self.state, peer)
+        except BaseException:
+            self._forget(peer)
+            raise
         finally:
             self._unlock()
+        self._wake()
         return peer.id
 
     def hold(self, attachment, held):
@@ -108,17 +112,31 @@ cdef class Roster(FlowTable):
         cdef Attachment *peer = self._peer(attachment)
         self._lock()
         peer.held = held
-        if peer.role == SOURCE:
-            post_frames(self.state, peer.flow)
-            wake_source(self.state, peer)
+        activate(self.state, peer)
         self._unlock()
+        self._wake()
+
+    def finish(self, attachment):
+        """The client of a source is gone: take what it had sent. False: not done yet, `events` will say Finished."""
+        cdef Attachment *peer = self._peer(attachment)
+        cdef bint pending
+        self._lock()
+        pending = peer.role == SOURCE and peer.stock == NULL and peer.fault == NO_FAULT
+        pending = pending and mm_load16(&peer.m2s.tail) != peer.m2s_seen
+        if pending:
+            peer.finishing = True
+            activate(self.state, peer)
+        self._unlock()
+        self._wake()
+        return not pending
 
     def add_sink(self, flow, RingRegion rings, *, queue, policy, newest):
         """Give the flow's frames to the client of `rings`; with `newest`, the newest one at once."""
         cdef Flow *target = self._flow(flow)
+        cdef Policy how = POLICIES[policy]
         cdef Attachment *peer = self._connect_rings(rings, queue, SINK)
+        peer.policy = how
         self._number(target, peer)
-        peer.policy = POLICIES[policy]
         self._make_slots(peer)
         self._lock()
         try:
@@ -128,15 +146,19 @@ cdef class Roster(FlowTable):
             peer.m2s_head = <uint16_t> (peer.m2s_mask + 1)
             mm_store16(&peer.m2s.head, peer.m2s_head)
             self._begin(target, peer, newest)
+        except BaseException:
+            self._forget(peer)
+            raise
         finally:
             self._unlock()
+        self._wake()
         return peer.id
 
     cdef _begin(self, Flow *flow, Attachment *sink, bint newest):
         self._join(flow, sink)
         if newest and flow.newest_pool != NULL:
             publish(self.state, sink, flow.newest_pool, flow.newest)
-            flush(self.state, sink)
+            activate(self.state, sink)  # control calls signal nobody: a peer could make that hang
 
     def add_stock_sink(self, flow, StockRings rings, *, queue, policy, newest, shared=False, chunk=2048):
         """Give the flow's frames to a stock memif peer, at most `chunk` bytes per descriptor.
@@ -145,12 +167,22 @@ cdef class Roster(FlowTable):
         are counted as dropped until the peer is connected anew.
         """
         cdef Flow *target = self._flow(flow)
-        cdef Attachment *peer = self._connect_stock(rings, queue, SINK)
+        cdef Policy how = POLICIES[policy]
+        cdef Attachment *peer
+        if not 0 < chunk <= 65535 or (not rings.stock.master and not shared and (
+            rings.stock.buffers == NULL or chunk > rings.stock.chunk
+        )):
+            raise ValueError(f"descriptors of {chunk} bytes do not fit the buffers of these rings")
+        if rings.media_s2m == rings.stock.master:
+            raise ValueError("a sink's media goes out on S2M rings as slave, on M2S rings as master")
+        peer = self._connect_stock(rings, queue, SINK)
+        peer.policy = how
         self._number(target, peer)
-        peer.policy = POLICIES[policy]
         self._make_slots(peer)
         peer.stock.shared, peer.stock.pool, peer.stock.chunk = shared, target.pool, chunk
         peer.stock.fifo = <uint16_t *> calloc(queue, 2)
+        if peer.stock.fifo == NULL:
+            raise MemoryError
         if not peer.stock.master:
             peer.stock.slot_of = <uint16_t *> calloc(peer.stock.ring_count * (peer.stock.rings[0].mask + 1), 2)
         self._lock()
@@ -173,6 +205,10 @@ cdef class Roster(FlowTable):
         cdef uint32_t i, position
         if target.source != NULL or target.pool == NULL:
             raise ValueError(f"flow {flow} has a source already, or no pool")
+        if not target.pool.writable:
+            raise ValueError(f"the pool of flow {flow} is sealed: what a stock peer sends cannot be put into it")
+        if rings.media_s2m != rings.stock.master or (not rings.stock.master and rings.stock.buffers == NULL):
+            raise ValueError("a source's media comes on M2S rings with buffers as slave, on S2M rings as master")
         peer = self._connect_stock(rings, 1, SOURCE)
         self._number(target, peer)
         self._lock()
@@ -195,12 +231,13 @@ cdef class Roster(FlowTable):
 
     cdef Attachment *_connect_stock(self, StockRings rings, uint32_t queue, Role role) except NULL:
         cdef Attachment *peer
-        if rings.closed:
-            raise ValueError("the rings are closed")
+        if rings.closed or rings.attached:
+            raise ValueError("the rings are closed, or attached already")
         peer = <Attachment *> calloc(1, sizeof(Attachment))
         if peer == NULL:
             raise MemoryError
         peer.role, peer.queue, peer.stock = role, queue, &rings.stock
+        rings.attached = True
         return peer
 
     cdef _enlist_stock(self, Attachment *peer):
@@ -245,27 +282,43 @@ cdef class Roster(FlowTable):
         cdef Flow *flow = peer.flow
         self._lock()
         counters = self._count(peer)
+        if peer.role == SOURCE:
+            self._take_posted(flow)
+        else:
+            self._leave(flow, peer)
+        self._forget(peer)
+        if flow.source != NULL:
+            activate(self.state, flow.source)
+        self._unlock()
+        self._wake()
+        return counters
+
+    cdef void _forget(self, Attachment *peer):
+        """Take an attachment out of everything, however far it got in."""
+        if peer.flow.source == peer:
+            peer.flow.source = NULL
+            peer.flow.stalled = False
         if peer.stock != NULL:
             self._delist_stock(peer)
         else:
             epoll_ctl(self.state.epoll, EPOLL_CTL_DEL, peer.m2s_event, NULL)
         self.state.table[peer.id & (TABLE - 1)] = NULL
-        if peer.role == SOURCE:
-            flow.source = NULL
-            flow.stalled = False
-        else:
-            self._leave(flow, peer)
-        if flow.source != NULL:
-            serve(self.state, flow.source)
-        self._unlock()
-        self._wake()
-        del self._owned[attachment]
+        self._owned.pop(peer.id, None)
         free(peer.slots)
         free(peer.free_slots)
         free(peer.ring_slot)
         free(peer.ring_tag)
         free(peer)
-        return counters
+
+    cdef void _take_posted(self, Flow *flow) noexcept:
+        """What the source had in hand is free. It may still write there: its pool is replaced before it is used again."""
+        cdef PoolState *pool = flow.pool
+        cdef uint32_t i
+        for i in range(pool.frames):
+            if pool.state[i] == FRAME_POSTED:
+                pool.state[i] = FRAME_FREE
+                pool.free[pool.free_count] = i
+                pool.free_count += 1
 
     cdef void _leave(self, Flow *flow, Attachment *sink) noexcept:
         cdef uint32_t i

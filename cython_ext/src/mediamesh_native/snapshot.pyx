@@ -43,7 +43,7 @@ cdef dict describe_peer(Attachment *peer):
     cdef uint32_t i
     common = {
         "id": peer.id, "role": int(peer.role), "queue": peer.queue, "fault": int(peer.fault), "reported": int(peer.reported),
-        "frames": peer.frames, "dropped": peer.dropped, "held": int(peer.held), "posted": peer.posted,
+        "frames": peer.frames, "dropped": peer.dropped, "held": int(peer.held), "posted": peer.posted, "finishing": int(peer.finishing),
         "m2s_head": peer.m2s_head, "m2s_seen": peer.m2s_seen,
     }
     if peer.role == SOURCE:
@@ -67,6 +67,7 @@ cdef restore_peer(Attachment *peer, dict saved, dict by_region):
     cdef uint32_t i
     peer.fault, peer.reported = saved["fault"], saved["reported"]
     peer.frames, peer.dropped, peer.held, peer.posted = saved["frames"], saved["dropped"], saved["held"], saved["posted"]
+    peer.finishing = saved["finishing"]
     peer.m2s_head, peer.m2s_seen = saved["m2s_head"], saved["m2s_seen"]
     if peer.role == SOURCE:
         peer.posted_quietly = 1  # it may sleep and not have been told of frames it got
@@ -81,6 +82,7 @@ cdef restore_peer(Attachment *peer, dict saved, dict by_region):
     peer.free_slot_count = len(saved["free_slots"])
     for i in range(peer.free_slot_count):
         peer.free_slots[i] = saved["free_slots"][i]
+    peer.dirty = True  # publishing once more wakes a sink that was not told
     for i in range(peer.s2m_mask + 1):
         peer.ring_slot[i] = saved["ring_slot"][i]
         peer.ring_tag[i] = saved["ring_tag"][i]

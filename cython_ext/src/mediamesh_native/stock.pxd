@@ -125,6 +125,9 @@ cdef inline bint send_as_slave(Engine_ *engine, Attachment *sink, Slot *slot, ui
     cdef uint32_t count = pieces(stock, length), piece, size
     cdef uint16_t position
     cdef mm_desc *desc
+    if count > <uint32_t> stock.rings[0].mask + 1:
+        stock.oversize = True
+        return True
     if stock.progress == 0:
         stock.progress_ring = stock.next_ring
         stock_reclaim_ring(engine, sink, stock.progress_ring)
@@ -187,6 +190,9 @@ cdef inline bint send_as_master(Engine_ *engine, Attachment *sink, Slot *slot) n
     cdef uint32_t size
     cdef mm_desc desc
     if not posted_for(engine, sink, ring, length):
+        if sink.fault == NO_FAULT and <uint16_t> (mm_load16(&ring.ring.head) - ring.own) > ring.mask:
+            stock.oversize = True  # the peer has posted all it can, and it is not enough
+            return True
         stock.waiting = True
         return False
     while True:
@@ -232,7 +238,11 @@ cdef inline bint stock_deliver(Engine_ *engine, Attachment *sink) noexcept nogil
         if not sent:
             return not stock.waiting and sink.fault == NO_FAULT
         pop_fifo(sink)
-        if stock.master or not stock.shared:
+        if stock.oversize:
+            stock.oversize = False
+            sink.dropped += 1
+            give_up_slot(engine, sink, index)
+        elif stock.master or not stock.shared:
             give_up_slot(engine, sink, index)
     return False
 
@@ -256,6 +266,15 @@ cdef inline void stock_rekick(Engine_ *engine, Attachment *sink, uint64_t now) n
         ring = &stock.rings[which]
         if not stock.master and ring.own != mm_load16(&ring.ring.tail):
             wake_receiver(engine, sink, ring.ring, ring.event)
+
+
+cdef inline bint stock_unread(Attachment *sink) noexcept nogil:
+    """As slave: whether the peer has positions on its ring that it has not taken."""
+    cdef uint32_t which
+    for which in range(sink.stock.ring_count):
+        if not sink.stock.master and sink.stock.rings[which].own != mm_load16(&sink.stock.rings[which].ring.tail):
+            return True
+    return False
 
 
 # --- sources

@@ -5,6 +5,7 @@ cdef class StockRings:
     cdef Stock stock
     cdef readonly bint media_s2m
     cdef readonly bint closed
+    cdef bint attached
     cdef readonly list regions
     cdef readonly list rings
     cdef list mappings

@@ -29,9 +29,13 @@ def _pages(size):
 
 def _memory(name, size):
     fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, size)
-    os.posix_fallocate(fd, 0, size)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _FIXED_SIZE)
+    try:
+        os.ftruncate(fd, size)
+        os.posix_fallocate(fd, 0, size)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _FIXED_SIZE)
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 
@@ -56,24 +60,37 @@ cdef class StockRings:
     def own(*, media_s2m, log2, rings=1, chunk=2048, buffers=True):
         """Make rings of 2**log2 positions: the hub is slave. `media_s2m`: our frames go out (a sink's rings)."""
         cdef StockRings self = StockRings()
+        if not (0 < log2 <= 14 and 0 < rings <= 16 and 0 < chunk <= 65535):
+            raise ValueError(f"log2 {log2}, rings {rings} or chunk {chunk} is out of range")
         ring_size = _pages(128 + (16 << log2))
         self.closed = False
         live.opened("rings")
         self.media_s2m = media_s2m
         self.stock.chunk = chunk
         self.stock.slot_stride = -(-chunk // 64) * 64
-        self._prepare(rings)
+        try:
+            self._prepare(rings)
+            self._make_rings(rings, log2, ring_size)
+            if buffers:
+                self._make_buffers(_pages((rings << log2) * self.stock.slot_stride))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _make_rings(self, rings, log2, ring_size):
         self._add_region(_memory("mediamesh-stock-rings", 2 * rings * ring_size), 2 * rings * ring_size)
         base = <size_t> self._map(self.regions[0][0], self.regions[0][1])
         for index in range(rings):
             for is_s2m in (True, False):
                 offset = (2 * index + (not is_s2m)) * ring_size
                 self._make_ring(<char *> <size_t> base + <size_t> offset, is_s2m, index, offset, log2)
-        if buffers:
-            size = _pages((rings << log2) * self.stock.slot_stride)
-            self._add_region(_memory("mediamesh-stock-buffers", size), size)
-            self.stock.buffers = self._map(self.regions[1][0], size)
-        return self
+
+    def _make_buffers(self, size):
+        if size >= 1 << 32:
+            raise ValueError(f"{size} bytes of buffers do not fit in one region")
+        self._add_region(_memory("mediamesh-stock-buffers", size), size)
+        self.stock.buffers = self._map(self.regions[1][0], size)
 
     @staticmethod
     def adopt(regions, rings, *, media_s2m):
@@ -174,5 +191,5 @@ cdef class StockRings:
 
     def __dealloc__(self):
         if not self.closed:
-            warnings.warn("stock rings were dropped open", ResourceWarning)
             self.close()
+            warnings.warn("stock rings were dropped open", ResourceWarning)
