@@ -54,6 +54,13 @@ def test_only_the_last_unit_ends_the_stream() -> None:
     assert [frame.flags for frame in source.sent] == [KEY, KEY, KEY | END]
 
 
+def test_the_player_stays_until_the_last_unit_is_over() -> None:
+    source = FakeSource(8)
+    begin = source.clock.monotonic
+    play(source, numbered(3))
+    assert source.clock.monotonic == begin + round(3 / RATE * SECOND)
+
+
 def test_time_spent_waiting_for_the_first_frame_is_not_lateness() -> None:
     source = FakeSource(8)
     source.before_acquire = lambda sent: None if sent else source.clock.advance(60 * SECOND)

@@ -241,7 +241,9 @@ def test_an_encoded_recording_begins_with_a_key_frame(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", Clip("libx264", frames=40, options=B_PICTURES))
     format = EncodedFormat("h264", 1 << 20)
     path = record(tmp_path, "copy.mkv", format, encoded_frames(clip, format)[3:])
-    assert [picture for _, picture in pictures(path)] == [picture for _, picture in pictures(clip)][8:]
+    found = pictures(path)
+    assert [picture for _, picture in found] == [picture for _, picture in pictures(clip)][8:]
+    assert found[0][0] == 0
 
 
 def test_encoded_frames_without_any_key_frame_make_an_empty_recording(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class EncodedWriter:
         self._time_base = Fraction(1, clock_rate(format))
         self._gathering = Gathering(format.alignment)
         self._times: DecodeTimes[Gathered] = DecodeTimes(WINDOW if format.codec in _REORDERED else 0)
-        self._begun = False
+        self._begin: int | None = None  # position of the first key frame
         self._unrecognised: list[Timed[Gathered]] = []
         self._stream: Stream | None = None
         self._container = open_container(file, suffix)
@@ -62,9 +62,10 @@ class EncodedWriter:
         self._container.close()
 
     def _add(self, unit: Gathered | None) -> None:
-        self._begun = self._begun or (unit is not None and unit.key)
-        if unit is not None and self._begun:
-            for timed in self._times.add(unit, unit.position):
+        if unit is not None and unit.key and self._begin is None:
+            self._begin = unit.position
+        if unit is not None and self._begin is not None:
+            for timed in self._times.add(unit, unit.position - self._begin):
                 self._place(timed)
 
     def _place(self, timed: Timed[Gathered]) -> None:

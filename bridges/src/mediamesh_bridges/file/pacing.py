@@ -59,11 +59,16 @@ class Schedule:
         if self._anchor is None:
             self._anchor = _Anchor(position, now)
             return Due(now.monotonic, discontinuity=False)
-        deadline = self._deadline(self._anchor, position)
+        deadline = self.deadline(position)
         if now.monotonic - deadline <= nanoseconds(max(LATE_UNITS * duration, LATE_AT_LEAST)):
             return Due(deadline, discontinuity=False)
         self._anchor = _Anchor(position, now)
         return Due(now.monotonic, discontinuity=True)
+
+    def deadline(self, position: Fraction) -> int:
+        """Return the moment of a position in ns of CLOCK_MONOTONIC; `due` was asked before."""
+        anchor = self._anchored()
+        return anchor.now.monotonic + nanoseconds(position - anchor.position)
 
     def time(self, position: Fraction) -> int:
         """Return the TAI time of a position in ns; `due` was asked before."""
@@ -81,7 +86,3 @@ class Schedule:
             message = "the schedule was not asked when the first unit is due"
             raise RuntimeError(message)
         return self._anchor
-
-    @staticmethod
-    def _deadline(anchor: _Anchor, position: Fraction) -> int:
-        return anchor.now.monotonic + nanoseconds(position - anchor.position)

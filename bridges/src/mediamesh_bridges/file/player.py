@@ -1,8 +1,9 @@
 """Sends a file's units into a flow, each at its moment.
 
 A unit is written into a frame of the pool before it is due, so that at the deadline only the descriptor has to
-go. The unit after it is always known by then: that is how the last one can carry the end of the stream. When the
-hub goes away with a frame, the unit is sent again in a frame of the next hub.
+go. The unit after it is always known by then: that is how the last one can carry the end of the stream. The player
+stays for as long as the last unit lasts. When the hub goes away with a frame, the unit is sent again in a frame of the
+next hub.
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ class Player:
             else:
                 frame.cancel()
                 return
+            if last:
+                self._clock.wait_until(self._schedule.deadline(unit.position + unit.duration))
 
     def _filled(self, unit: Unit) -> OutgoingFrame:
         frame = self._source.acquire()
