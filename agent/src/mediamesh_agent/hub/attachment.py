@@ -50,6 +50,7 @@ class Attachment:
     task: "asyncio.Task[None] | None" = None  # that brings it from its request to serving
     unannounced: list[int] = field(default_factory=list)  # regions that a sink hears of when it is connected
     withdrawn: HubError | None = None
+    last_word: HubError | None = None  # how a source left whose last frames are still on their way
     unacknowledged: list[int] = field(default_factory=list)  # regions announced while serving
 
     @property

@@ -34,6 +34,7 @@ _ENDINGS = {
     "EventBlocked": "its eventfd was filled up so that the hub would hang",
     "BadChain": "it sent a chain of descriptors that does not end well",
 }
+_FAREWELLS = frozenset({link.LEFT, "PeerGone"})
 _OFTEN = 0.02
 _SELDOM = 0.2
 
@@ -205,7 +206,7 @@ class Service:
 
     def end(self, attachment: Attachment, end: HubError) -> None:
         """End an attachment, tell its client and take back its frames."""
-        if attachment.ended:
+        if attachment.ended or self._is_finishing(attachment, end):
             return
         serving = attachment.serving
         self._forget(attachment, end)
@@ -218,6 +219,16 @@ class Service:
         else:
             grant = attachment.grant
             self.book.note(grant.connection, grant.endpoint, attachment.client, end)
+
+    def _is_finishing(self, attachment: Attachment, end: HubError) -> bool:
+        """Whether a source that left had sent frames that a `block` sink has no room for yet: then its end waits."""
+        if not attachment.serving or attachment.grant.role != "source" or end.reason not in _FAREWELLS:
+            return False
+        if self.engine.finish(attachment.engine):
+            return False
+        asyncio.get_running_loop().remove_reader(attachment.socket)
+        attachment.last_word = end
+        return True
 
     def _forget(self, attachment: Attachment | None, end: HubError) -> None:
         if attachment is None or attachment.ended:
@@ -304,6 +315,9 @@ class Service:
         by_number = {flow.number: flow for flow in self.flows.values()}
         for event in self.engine.events():
             match event:
+                case Ended(number, "Finished") if number in self.by_engine:
+                    finished = self.by_engine[number]
+                    self.end(finished, finished.last_word or AttachmentEnded(link.LEFT, "the client left"))
                 case Ended(number, reason) if number in self.by_engine:
                     text = _ENDINGS.get(reason, "the engine ended it")
                     self.end(self.by_engine[number], AttachmentEnded(reason, text))

@@ -39,7 +39,7 @@ class SupervisedBridge:
         self._patience = PATIENCE
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._gone: asyncio.Future[None] | None = None
+        self._ended = asyncio.Event()
 
     @property
     def pid(self) -> int:
@@ -92,6 +92,7 @@ class SupervisedBridge:
 
     def _watch(self, process: BridgeProcess) -> None:
         self.process = process
+        self._ended.clear()
         self._since = self._loop.time()
         process.watch(self._loop, lambda: self._on_exit(process))
 
@@ -112,9 +113,7 @@ class SupervisedBridge:
         )
         if self._loop.time() - self._since >= GOOD_RUN:
             self._backoff = FIRST_BACKOFF
-        if self._gone is not None:
-            self._gone.set_result(None)
-            self._gone = None
+        self._ended.set()
         wanted = self.state not in {BridgeState.STOPPING, BridgeState.STOPPED}
         self.restarts += wanted and code != 0
         self.on(BridgeEvent.EXITED_OK if code == 0 else BridgeEvent.EXITED_BADLY)
@@ -128,13 +127,14 @@ class SupervisedBridge:
 
     async def gone(self, patience: float) -> None:
         """Have it end for good; after `patience` seconds by force."""
+        asked_before = self.state is BridgeState.STOPPING
         self._patience = patience
         self.on(BridgeEvent.UNWANTED)
         if self.process is None:
             return
-        if self._gone is None:
-            self._gone = self._loop.create_future()
-        await self._gone
+        if asked_before:
+            self._ask_to_end()
+        await self._ended.wait()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -224,9 +224,11 @@ class Supervisor:
                 self._launcher.remove(lock)
 
     async def stop(self, role: str, patience: float) -> None:
-        """End all bridges of a role: politely, then by force."""
-        keys = [key for key, bridge in self._bridges.items() if bridge.instruction.role == role]
-        await asyncio.gather(*(self._end(self._bridges.pop(key), patience) for key in keys))
+        """End all bridges of a role: politely, then by force. May be called again, with less patience."""
+        leaving = {key: bridge for key, bridge in self._bridges.items() if bridge.instruction.role == role}
+        await asyncio.gather(*(self._end(bridge, patience) for bridge in leaving.values()))
+        for key in leaving:
+            self._bridges.pop(key, None)
         await asyncio.gather(*self._leaving)
 
     def let_go(self) -> None:
