@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypedDict, TypeVar
@@ -21,7 +21,7 @@ from memif_attachment import Descriptor, RingView
 
 from mediamesh_native.engine import Drained, Ended, Engine
 from mediamesh_native.pool import HEADER_SIZE, Pool, RingRegion
-from mediamesh_native.port import SinkFrame, SinkPort, SourceFrame, SourcePort, Wait
+from mediamesh_native.port import Frame, SinkFrame, SinkPort, SourceFrame, SourcePort, Wait
 
 PATIENCE = 20.0
 PATIENCE_NS = int(PATIENCE * 1e9)
@@ -145,17 +145,27 @@ class Node:
         flow.pools[region], flow.region = pool, region
         return pool
 
-    def port(self, kind: type[PortT], rings: RingRegion, capacity: int) -> tuple[PortT, socket.socket]:
+    def port(
+        self, kind: type[PortT], rings: RingRegion, capacity: int, frame_class: type[Frame] | None = None
+    ) -> tuple[PortT, socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.own(ours)
         self.own(theirs)
-        return self.own(kind(socket=theirs.fileno(), **port_arguments(rings, capacity))), ours
+        port = kind(socket=theirs.fileno(), frame_class=frame_class, **port_arguments(rings, capacity))
+        return self.own(port), ours
 
     def source(
-        self, flow: Flow, queue: int = 8, *, held: bool = False, discontinuity: bool = False, next_sequence: int = 0
+        self,
+        flow: Flow,
+        queue: int = 8,
+        *,
+        held: bool = False,
+        discontinuity: bool = False,
+        next_sequence: int = 0,
+        frame_class: type[SourceFrame] = SourceFrame,
     ) -> Source:
         rings = self.own(RingRegion(queue))
-        port, control = self.port(SourcePort, rings, flow.capacity)
+        port, control = self.port(SourcePort, rings, flow.capacity, frame_class)
         port.add_region(flow.region, flow.pool.fd, flow.pool.size)
         number = self.engine.add_source(
             flow.number, rings, queue=queue, held=held, discontinuity=discontinuity, next_sequence=next_sequence
@@ -163,9 +173,17 @@ class Node:
         port.next_sequence = self.engine.flow_counters(flow.number).next_sequence
         return Client(number, port, rings, control, flow)
 
-    def sink(self, flow: Flow, queue: int = 8, policy: Policy = "dropOldest", *, newest: bool = False) -> Sink:
+    def sink(
+        self,
+        flow: Flow,
+        queue: int = 8,
+        policy: Policy = "dropOldest",
+        *,
+        newest: bool = False,
+        frame_class: type[SinkFrame] = SinkFrame,
+    ) -> Sink:
         rings = self.own(RingRegion(queue))
-        port, control = self.port(SinkPort, rings, flow.capacity)
+        port, control = self.port(SinkPort, rings, flow.capacity, frame_class)
         for region, pool in flow.pools.items():
             port.add_region(region, pool.fd, pool.size)
         number = self.engine.add_sink(flow.number, rings, queue=queue, policy=policy, newest=newest)
@@ -281,10 +299,12 @@ class HostilePeer:
         until(lambda: self.s2m.head.value > index, "nothing arrived")
         return Descriptor.from_buffer_copy(self.s2m[index])
 
-    def block_signals(self) -> None:
+    def block_signals(self, *, blocking: bool = True) -> None:
         """Make the hub's next signal to us hang: fill the counter, and have writes wait until it is read."""
-        os.set_blocking(self.rings.s2m_event, True)
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.rings.s2m_event)
         os.eventfd_write(self.rings.s2m_event, 2**64 - 2)
+        os.set_blocking(self.rings.s2m_event, blocking)
         self.s2m.flags.value = 0
 
     def close(self) -> None:

@@ -95,7 +95,7 @@ def test_a_region_that_is_still_referenced_is_not_given_again() -> None:
         held = take(sink)
         node.engine.remove(source.number)
         node.new_pool(flow, 16, 2)
-        with closing(Pool(4, 4096)) as pool, pytest.raises(ValueError, match="region 1 .* still referenced"):
+        with closing(Pool(4, 4096)) as pool, pytest.raises(ValueError, match=r"region 1 .* still referenced"):
             node.engine.set_pool(flow.number, pool, 1)
         held.release()
 
