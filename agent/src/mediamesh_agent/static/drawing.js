@@ -82,13 +82,14 @@ export class Sparkline {
   }
 }
 
-export function fillSegments(element, used, total, label) {
+// `warn`: a full bar is a bad sign.
+export function fillSegments(element, used, total, label, warn = true) {
   const shown = Math.min(total, 32);
   while (element.children.length > shown) element.lastChild.remove();
   while (element.children.length < shown) element.append(document.createElement("i"));
   const lit = total ? Math.ceil((used * shown) / total) : 0;
   [...element.children].forEach((segment, index) => segment.classList.toggle("used", index < lit));
-  element.classList.toggle("full", total > 0 && used >= total);
+  element.classList.toggle("full", warn && total > 0 && used >= total);
   element.setAttribute("aria-label", label);
   element.title = label;
 }

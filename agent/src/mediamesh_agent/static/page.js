@@ -108,7 +108,9 @@ function showPart(data) {
   element.querySelector(".rate").textContent = fixed(data.rate);
   part.sparkline.add(data.rate);
   showFigures(element.querySelector(".figures"), figures(data));
-  fillSegments(element.querySelector(".segments"), data.occupancy, data.queue, `${data.occupancy} of ${data.queue} frames`);
+  const held = data.role === "sink" ? "waiting or in hand" : "free to fill";
+  const label = `${data.occupancy} of ${data.queue} frames ${held}`;
+  fillSegments(element.querySelector(".segments"), data.occupancy, data.queue, label, data.role === "sink");
   const detail = element.querySelector(".detail");
   detail.hidden = !data.detail || data.state === "Flowing";
   detail.textContent = data.detail;
@@ -124,11 +126,12 @@ function showFlow(flow) {
   const pool = element.querySelector(".pool");
   const inUse = flow.pool_frames - flow.pool_free;
   pool.dataset.state = flow.state;
+  pool.querySelector(".seal").title = flow.sealed ? "The memory is sealed: nobody but its source can ever map it writable" : "";
   pool.querySelector(".rate").textContent = fixed(flow.rate);
   pool.querySelector(".megabits").textContent = `${fixed(flow.megabits)} Mbit/s, ${count(flow.frames)} frames`;
   pool.querySelector(".memory").textContent = `${inUse} of ${flow.pool_frames} frames in use, ${bytes(flow.pool_bytes)}`;
   const seal = pool.querySelector(".seal");
-  seal.textContent = flow.sealed ? "sealed: no consumer can write it" : "not sealed";
+  seal.textContent = flow.sealed ? "read-only for every consumer" : "not sealed";
   fillSegments(pool.querySelector(".segments"), inUse, flow.pool_frames, `${inUse} of ${flow.pool_frames} frames in use`);
   [flow.source, ...flow.sinks].forEach(showPart);
   drawArrows(element.querySelector(".graph"));

@@ -1,0 +1,20 @@
+"""The demo as it is run: everything at once, with real processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_the_check_passes_and_leaves_nothing() -> None:
+    command = [sys.executable, "-m", "mediamesh_agent.demo", "--check", "--seconds", "1"]
+    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = {line.split()[0]: line.split() for line in run.stdout.splitlines()}
+    for sink in ("checker", "recorder"):
+        frames, lost, altered = (int(cell) for cell in rows[sink][1:4])
+        assert frames > 0
+        assert (lost, altered) == (0, 0)
+    assert {"viewer", "slow", "page"} <= rows.keys()
+    assert run.stdout.endswith("left behind: nothing\n")
