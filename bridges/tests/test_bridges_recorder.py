@@ -317,6 +317,8 @@ def test_segments_of_encoded_video_begin_with_key_frames(tmp_path: Path) -> None
         ("cam.mkv", VideoFormat(32, 16, RATE, "yuv444p12rfc4175"), {}, r"suffix \.raw"),
         ("cam.mkv", VideoFormat(32, 16, RATE, "nv12"), {"codec": "nonsense"}, "no video encoder nonsense"),
         ("cam.mkv", VideoFormat(32, 16, RATE, "nv12"), {"codec": "pcm_s16le"}, "no video encoder pcm_s16le"),
+        ("cam.mkv", VideoFormat(32, 16, RATE, "yuv422p10le"), {"codec": "rawvideo"}, "yuv422p10le as rawvideo"),
+        ("cam.mp4", VideoFormat(32, 16, RATE, "nv12"), {"codec": "utvideo"}, "cannot hold yuv420p as utvideo"),
         ("cam.raw", VideoFormat(32, 16, RATE, "nv12"), {"codec": "ffv1"}, "for uncompressed video"),
         ("cam.mp4", AudioFormat("pcm_u8", 2, 48_000, 48), {}, "cannot hold 2 channels of pcm_u8"),
         ("cam.mkv", EncodedFormat("vp9", 100), {}, "encoded.width"),

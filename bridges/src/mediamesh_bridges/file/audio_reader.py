@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from typing import cast
+from typing import Final, cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -21,7 +21,7 @@ from mediamesh_bridges.file.media import MediaPath, chosen_stream
 from mediamesh_bridges.file.unit import Unit
 from mediamesh_core.formats import AudioFormat
 
-LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+LAYOUTS: Final = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 """Channel counts between which FFmpeg knows how to mix."""
 
 

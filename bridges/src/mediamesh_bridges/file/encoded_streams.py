@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from mediamesh_bridges.errors import BadSetting, RecordingFailed
+from mediamesh_bridges.file.audio_reader import LAYOUTS
 from mediamesh_bridges.file.av1 import TEMPORAL_DELIMITER
 from mediamesh_core.formats import CODECS, EncodedFormat
 
@@ -38,7 +39,6 @@ _PARSERS: Final = {
 }
 """FFmpeg's demuxer for the bare stream."""
 _ENCODERS: Final = {"aac": "aac", "opus": "libopus"}
-_LAYOUTS: Final = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _SIZED: Final = frozenset({"vp8", "vp9", "prores", "jpeg2000", "htj2k"})
 
 
@@ -52,7 +52,7 @@ def check(format: EncodedFormat) -> None:
     codec = format.codec
     if codec in _SIZED and (format.width is None or format.height is None):
         raise BadSetting(f"encoded.width, encoded.height: are needed to record {codec}")
-    if codec in _ENCODERS and (format.sample_rate is None or format.channels not in _LAYOUTS):
+    if codec in _ENCODERS and (format.sample_rate is None or format.channels not in LAYOUTS):
         raise BadSetting(f"encoded.sampleRate, encoded.channels (1, 2, 6 or 8): are needed to record {codec}")
     if codec not in (*_PARSERS, *_ENCODERS, *_SIZED):
         raise BadSetting(f"file.path: {codec} can be recorded with suffix .raw only")
@@ -65,7 +65,7 @@ def add_stream(container: OutputContainer, format: EncodedFormat, first_frames: 
         before_each = TEMPORAL_DELIMITER if codec == "av1" else b""
         return _as_parsed(container, _PARSERS[codec], b"".join(before_each + frame for frame in first_frames))
     if codec in _ENCODERS:
-        return container.add_stream(_ENCODERS[codec], rate=format.sample_rate, layout=_LAYOUTS[format.channels or 2])
+        return container.add_stream(_ENCODERS[codec], rate=format.sample_rate, layout=LAYOUTS[format.channels or 2])
     size = {"width": format.width, "height": format.height}
     return container.add_mux_stream(CODECS[codec].ffmpeg, rate=format.frame_rate, **size)
 
