@@ -198,11 +198,15 @@ class Node:
         rings = self.own(RingRegion(queue))
         return self.own(HostilePeer(rings, self.engine.add_source(flow.number, rings, queue=queue)))
 
+    def look(self) -> None:
+        """Ask the engine what has happened, and keep it for `next_event`."""
+        self._news += self.engine.events()
+
     def next_event(self, kind: type[EventT]) -> EventT:
         """Wait for the engine to report an event of that kind; others are kept for later."""
         while not (found := [event for event in self._news if isinstance(event, kind)]):
             assert select.select([self.engine.event_fd], [], [], PATIENCE)[0], "the engine never reported it"
-            self._news += self.engine.events()
+            self.look()
         self._news.remove(found[0])
         return found[0]
 
