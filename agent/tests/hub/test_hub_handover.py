@@ -76,7 +76,7 @@ def test_numbers_and_names_go_on(hub: HubUnderTest) -> None:
 def test_a_source_after_a_handover_gets_the_next_pool(hub: HubUnderTest) -> None:
     hub.apply(flow())
     with mediamesh.open_sink("cam") as taking:
-        for generation in range(12):
+        for generation in range(20):
             with mediamesh.open_source("cam", timeout=10) as source:
                 source.send(b"%d" % generation, timeout=5)
                 with taking.receive(timeout=5) as frame:

@@ -30,6 +30,7 @@ cdef class Port:
     cdef uint64_t capacity
     cdef uint64_t stride
     cdef list regions
+    cdef list newest  # numbers of the known ones, oldest first
     cdef object frame_class
     cdef bint external  # the application polls fileno() itself
     cdef bint blocked  # what comes next needs a control message first

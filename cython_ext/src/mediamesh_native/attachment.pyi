@@ -38,7 +38,7 @@ class Port:
         frame_class: type[Frame] | None = None,
     ) -> None: ...
     def add_region(self, index: int, fd: int, size: int) -> None:
-        """Map a pool (the fd stays the caller's). A number used before: the older mapping lives while its frames do."""
+        """Map a pool (the fd stays the caller's). The newest eight are known; frames keep their own mapping."""
     def wait(self, timeout_ns: int) -> Wait:
         """Sleep without the GIL until a frame may be there, the socket has something or time is up (-1: never).
 

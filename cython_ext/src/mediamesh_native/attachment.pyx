@@ -75,6 +75,7 @@ cdef extern from * nogil:
 cdef enum:
     BURST = 16  # frames between two sleeps that make it worth to
     LINGER = 4  # yield so often first
+    KNOWN = 8
 
 
 class Wait(enum.IntEnum):
@@ -139,7 +140,7 @@ cdef class Port:
             raise ValueError(f"header size {header_size} or capacity {capacity} is not one of ours")
         self.header_size, self.capacity = header_size, capacity
         self.stride = header_size + -(-capacity // 4096) * 4096
-        self.regions = [None] * 256
+        self.regions, self.newest = [None] * 256, []
         self.frame_class = frame_class or self._default_frame()
         self.socket = socket
         self._map_rings(rings, rings_size, s2m_offset, s2m_log2, m2s_offset, m2s_log2)
@@ -185,9 +186,17 @@ cdef class Port:
             raise ValueError("no memif ring where one was announced")
 
     def add_region(self, index, fd, size):
-        """Map a pool. A number used before: the older mapping lives on while its frames do."""
+        """Map a pool under its number. Only the newest eight numbers stand for something; frames keep their own mapping.
+
+        So when a number comes round again, long after, it is unknown until the hub's message about it has been read.
+        """
         self._ensure_open()
         self.regions[index] = Mapping(fd, size, self.stride, self._writable())
+        if index in self.newest:
+            self.newest.remove(index)
+        self.newest.append(index)
+        if len(self.newest) > KNOWN:
+            self.regions[self.newest.pop(0)] = None
         self.blocked = False
 
     cdef bint _writable(self) noexcept:

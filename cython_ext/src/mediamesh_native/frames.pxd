@@ -5,7 +5,7 @@ from posix.unistd cimport write
 
 from mediamesh_native.layout cimport MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_monotonic, mm_ring, mm_store16
 from mediamesh_native.model cimport (
-    EVENT_BLOCKED, FRAME_FREE, FRAME_LIVE, FRAME_POSTED, NO_FAULT,
+    EVENT_BLOCKED, FRAME_FREE, FRAME_LIVE, FRAME_POSTED, NO_FAULT, SOURCE_REGION,
     Attachment, Engine_, Fault, Flow, PoolState,
 )
 
@@ -96,7 +96,7 @@ cdef inline void post_frames(Engine_ *engine, Flow *flow) noexcept nogil:
         pool.state[frame] = FRAME_POSTED
         desc = &source.m2s.desc[source.m2s_head & source.m2s_mask]
         desc.flags = 0
-        desc.region = <uint16_t> pool.region
+        desc.region = SOURCE_REGION
         desc.length = <uint32_t> (MM_HEADER_SIZE + pool.capacity)
         desc.offset = <uint32_t> (frame * pool.stride)
         desc.metadata = 0

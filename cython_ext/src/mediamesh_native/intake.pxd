@@ -11,7 +11,7 @@ from mediamesh_native.stock cimport (
     chain_length, gather, stock_available, stock_consumed, write_header,
 )
 from mediamesh_native.model cimport (
-    BAD_CHAIN, BAD_LENGTH, FINISHED, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT,
+    BAD_CHAIN, BAD_LENGTH, FINISHED, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT, SOURCE_REGION,
     Attachment, Engine_, Fault, Flow, PoolState, StockRing,
 )
 
@@ -29,7 +29,7 @@ cdef inline Fault check_sent(Attachment *source, mm_desc *desc) noexcept nogil:
     if desc.flags & MM_DESC_NEXT:
         return BAD_CHAIN
     frame = desc.offset // pool.stride
-    if desc.region != pool.region or desc.offset % pool.stride or frame >= pool.frames:
+    if desc.region != SOURCE_REGION or desc.offset % pool.stride or frame >= pool.frames:
         return FOREIGN_BUFFER
     if pool.state[frame] != FRAME_POSTED:
         return FOREIGN_BUFFER

@@ -14,6 +14,9 @@ cdef enum:
     FRAME_POSTED = 1  # the source has it
     FRAME_LIVE = 2  # sent; `refs` says how many hold it
 
+cdef enum:
+    SOURCE_REGION = 1  # what every source calls its pool; sinks know it under the flow's own number
+
 cdef enum Policy:
     DROP_OLDEST = 0
     BLOCK = 1

@@ -29,7 +29,7 @@ LIMIT = 5.0
 """Seconds that a hub may take to let us attach before we try again."""
 API_VERSION = 1
 LONGEST_REPLY = 4096
-LONGEST_REGION = 8
+LONGEST_REGION = 250
 
 
 class Joining:

@@ -14,10 +14,21 @@ from mediamesh_agent.hub.admission import Grant, Peer
 from mediamesh_agent.hub.errors import HubError
 from mediamesh_core.states import ATTACHMENT, AttachmentEvent, AttachmentState
 from mediamesh_native.pool import RingRegion
+from mediamesh_native.stockrings import StockRings
 
 # Ends that the hub decides on: nothing went wrong.
 WITHDRAWALS = frozenset(
-    {"FlowRemoved", "FlowChanged", "EndpointChanged", "EndpointWithdrawn", "PoolResized", "Restarted", "HubStopping"}
+    {
+        "FlowRemoved",
+        "FlowChanged",
+        "EndpointChanged",
+        "EndpointWithdrawn",
+        "PoolResized",
+        "PoolReplaced",
+        "HandingOver",
+        "Restarted",
+        "HubStopping",
+    }
 )
 
 
@@ -40,7 +51,7 @@ class Attachment:
     peer: Peer
     client: str
     socket: socket.socket
-    rings: RingRegion
+    rings: RingRegion | StockRings
     wait_for_sinks: int = 0
     next_sequence: int = 0
     reattached: int = 0
@@ -51,6 +62,8 @@ class Attachment:
     unannounced: list[int] = field(default_factory=list)  # regions that a sink hears of when it is connected
     withdrawn: HubError | None = None
     last_word: HubError | None = None  # how a source left whose last frames are still on their way
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    shared: bool = False  # a stock peer that maps the pool itself
     unacknowledged: list[int] = field(default_factory=list)  # regions announced while serving
 
     @property
@@ -67,6 +80,13 @@ class Attachment:
         """The handshake is done."""
         self.state = ATTACHMENT.after(self.state, AttachmentEvent.HANDSHAKE_DONE)
 
+    @property
+    def own_rings(self) -> RingRegion:
+        """The rings of a client of ours."""
+        if not isinstance(self.rings, RingRegion):
+            raise TypeError(f"{self} is a stock peer")
+        return self.rings
+
     def withdraw(self, end: HubError) -> None:
         """Have the task that is in the middle of attaching tell the client and close the socket."""
         self.withdrawn = end
@@ -75,6 +95,7 @@ class Attachment:
 
     def end(self, reason: str) -> None:
         """It is over, for this reason."""
+        self.over.set()
         self.state = ATTACHMENT.after(self.state, _EVENT_OF_REASON.get(reason, AttachmentEvent.VIOLATED))
 
     def __str__(self) -> str:

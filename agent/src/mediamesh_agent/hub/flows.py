@@ -1,8 +1,9 @@
 """One flow: its pools, its source, its sinks.
 
-Pools have region numbers that run 1..8 and around. A client that has not read its socket for a while may still hold an
-older mapping under a number, so a number must not come back before the client has seen the numbers in between: at
-most four pools of a flow live at a time, and a sink that leaves four announcements unanswered is ended. The pool for
+Sinks know pools under region numbers that run 1..250 and around; every source calls its own pool region 1. A sink
+that has not read its socket for a while must not take an older mapping for a new pool, so it knows only the newest
+eight numbers, at most four pools of a flow live at a time, and a sink that leaves three announcements unanswered is
+ended. The pool for
 the next source (`spare`) is made ahead. A pool is given back when the engine says that its last frame has come home.
 """
 
@@ -16,7 +17,7 @@ from mediamesh_agent.hub.pools import Geometry, PoolMaker
 from mediamesh_native.pool import Pool
 from mediamesh_protos import plan_pb2
 
-REGIONS = 8
+REGIONS = 250
 LIVE_POOLS = 4
 _MOST_REMEMBERED = 1024
 
@@ -79,6 +80,11 @@ class Flow:
     def sinks(self) -> list[Attachment]:
         """All sinks that are serving."""
         return [one for one in self.attachments.values() if one.grant.role == "sink" and one.serving]
+
+    @property
+    def shared(self) -> bool:
+        """Whether the plan has a stock peer that maps the pool, which then cannot be sealed."""
+        return any(sink.endpoint.kind == "memif" and sink.endpoint.memif.access == "shared" for sink in self.plan.sinks)
 
     def attached(self, endpoint: str) -> int:
         """Count the attachments of an endpoint, half-way ones too."""

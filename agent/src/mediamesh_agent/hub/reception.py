@@ -1,17 +1,13 @@
 """From a client's first message to a serving attachment.
 
 The client speaks first, once, at most 4096 bytes; it gets a place or a typed refusal. Then comes memif's handshake, in
-which the hub is the slave: it announces region 0 (this attachment's own rings) and, to a source, the pool.
-Flow-wide region numbers go on from pool to pool, but before CONNECTED memif knows no gaps, so
-the numbers below the pool's are filled with one empty page.
+which the hub is the slave: it announces region 0 (this attachment's own rings) and, to a source, its pool as region 1.
 
 The client thinks itself attached as soon as it has sent CONNECTED. A sink that then makes its source send must
 get that frame, so the engine serves a sink from the moment CONNECT goes out.
 """
 
 import asyncio
-import fcntl
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -29,7 +25,6 @@ from mediamesh_protos import attach_pb2
 
 PATIENCE = 2.0
 MOST_REQUEST = 4096
-_FILLER_SIZE = 4096
 
 
 async def read_request(sock: socket.socket) -> attach_pb2.AttachRequest:
@@ -91,15 +86,12 @@ class Handshake:
         self,
         sock: socket.socket,
         rings: RingRegion,
-        pool: tuple[int, Pool] | None,
-        filler: int,
+        pool: Pool | None,
         on_connecting: Callable[[], None],
     ) -> None:
         regions = [(rings.fd, rings.size)]
         if pool is not None:
-            number, memory = pool
-            regions += [(filler, _FILLER_SIZE)] * (number - 1)
-            regions.append((memory.fd, memory.size))
+            regions.append((pool.fd, pool.size))
         self._socket = sock
         self._on_connecting = on_connecting
         self._machine = SlaveHandshake(regions, _rings(rings), now=time.monotonic(), patience=PATIENCE)
@@ -143,14 +135,6 @@ class Handshake:
                 transport.send(self._socket, data, fd)
         except OSError as error:
             raise AttachmentEnded("PeerGone", f"the client does not read ({error.strerror})") from None
-
-
-def make_filler() -> int:
-    """Return an empty, sealed page for region numbers that this attachment does not use."""
-    fd = os.memfd_create("mediamesh-filler", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, _FILLER_SIZE)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-    return fd
 
 
 def _rings(rings: RingRegion) -> list[tuple[int, int, int, int, int, int]]:

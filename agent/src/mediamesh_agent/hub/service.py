@@ -7,7 +7,6 @@ attachment, its frames are back in the engine before its rings are unmapped.
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -52,7 +51,6 @@ class Service:
         self.on_attached: Callable[[Attachment], None] = lambda _: None
         self.stopping = False
         self._bridges = bridges
-        self._filler = reception.make_filler()
         self._watch: asyncio.TimerHandle | None = None
         maker.spares = self._give_up_spares
 
@@ -105,12 +103,12 @@ class Service:
             if flow.crowded:
                 self._collect(flow)
             attachment.region, live = await flow.offer_pool()
-            pool = attachment.region, live.pool
+            pool = live.pool
         sequence = max(self.engine.flow_counters(flow.number).next_sequence, attachment.next_sequence)
         reply = reception.reply_to(attachment, flow.plan.payload, flow.plan.capacity, sequence)
         _say(attachment.socket, reply)
         connecting = partial(self._on_connecting, flow, attachment)
-        await reception.Handshake(attachment.socket, attachment.rings, pool, self._filler, connecting).run()
+        await reception.Handshake(attachment.socket, attachment.own_rings, pool, connecting).run()
 
     def _on_connecting(self, flow: Flow, attachment: Attachment) -> None:
         if attachment.grant.role == "sink":
@@ -124,6 +122,14 @@ class Service:
         for region in attachment.unannounced:
             if region in flow.pools:
                 link.announce(attachment, region, flow.pools[region].pool)
+        self._begin(flow, attachment)
+
+    def begin(self, flow: Flow, attachment: Attachment, number: int) -> None:
+        """Serve an attachment that the engine knows under a number."""
+        self._register(attachment, number)
+        self._begin(flow, attachment)
+
+    def _begin(self, flow: Flow, attachment: Attachment) -> None:
         attachment.serve()
         self.listen(attachment)
         self._release_source(flow)
@@ -137,25 +143,34 @@ class Service:
     def _add_source(self, flow: Flow, attachment: Attachment) -> int:
         if flow.offered is None:
             raise AttachmentEnded("PoolWithdrawn", "the pool was withdrawn during the handshake")
-        try:
-            flow.offered.pool.seal()
-        except PoolError as error:
-            raise AttachmentEnded(error.reason, error.strerror or str(error)) from error
-        pool = flow.install(attachment.region)
-        self._tell_sinks(flow, pool)
-        self.engine.set_pool(flow.number, pool, flow.current)
+        self.install_pool(flow, attachment, sealed=not flow.shared)
         return self.engine.add_source(
             flow.number,
-            attachment.rings,
+            attachment.own_rings,
             queue=attachment.grant.queue,
             held=len(flow.sinks) < attachment.wait_for_sinks,
             discontinuity=flow.generation > 1 or attachment.next_sequence > 0,
             next_sequence=attachment.next_sequence,
         )
 
+    def install_pool(self, flow: Flow, source: Attachment, *, sealed: bool) -> Pool:
+        """Take the pool that its source has mapped into use: seal it first, tell every sink, then the engine."""
+        if flow.offered is not None and sealed:
+            try:
+                flow.offered.pool.seal()
+            except PoolError as error:
+                raise AttachmentEnded(error.reason, error.strerror or str(error)) from error
+        pool = flow.install(source.region)
+        self._tell_sinks(flow, pool)
+        self.engine.set_pool(flow.number, pool, flow.current)
+        return pool
+
     def _tell_sinks(self, flow: Flow, pool: Pool) -> None:
         for sink in list(flow.attachments.values()):
-            if sink.grant.role == "sink" and sink.serving:
+            if sink.grant.role == "sink" and sink.grant.kind == "memif":
+                if sink.shared:
+                    self.end(sink, AttachmentEnded("PoolReplaced", "a peer that maps the pool has to connect anew"))
+            elif sink.grant.role == "sink" and sink.serving:
                 self._attempt(sink, partial(link.announce, sink, flow.current, pool))
             elif sink.grant.role == "sink" and sink.engine:
                 sink.unannounced.append(flow.current)
@@ -164,7 +179,7 @@ class Service:
         grant = attachment.grant
         return self.engine.add_sink(
             flow.number,
-            attachment.rings,
+            attachment.own_rings,
             queue=grant.queue,
             policy=grant.policy or "dropOldest",
             newest=grant.newest,
@@ -246,6 +261,10 @@ class Service:
             flow.withdraw_offer()
             if not self.stopping:
                 flow.prepare()
+
+    def drop(self, attachment: Attachment, end: HubError) -> None:
+        """Forget an attachment whose socket is somebody else's to close."""
+        self._forget(attachment, end)
 
     def _end_early(
         self, sock: socket.socket, attachment: Attachment | None, request: attach_pb2.AttachRequest, end: HubError
@@ -339,7 +358,6 @@ class Service:
         """Close what belongs to no flow."""
         if self._watch is not None:
             self._watch.cancel()
-        os.close(self._filler)
 
 
 def _say(sock: socket.socket, data: bytes) -> None:
