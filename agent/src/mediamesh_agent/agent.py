@@ -135,10 +135,9 @@ class Agent:
         while True:
             began = self._clock()
             try:
-                self.hub = await self._adopt_or_start()
+                self.hub = hub = await self._adopt_or_start()
                 self._soon.set()
-                await self._watch()
-                self.facts.problems["hub"] = f"the hub ended: {hubprocess.last_words(self.settings.hub)}"
+                self.facts.problems["hub"] = f"{await self._watch(hub)}: {hubprocess.last_words(self.settings.hub)}"
             except HubDidNotStart as error:
                 self.facts.problems["hub"] = f"{error.message}: {hubprocess.last_words(self.settings.hub)}"
             await self._announce(None)
@@ -157,12 +156,13 @@ class Agent:
             raise
         return process
 
-    async def _watch(self) -> None:
-        """Return when the hub has ended and is not followed by a successor."""
-        while self.hub is not None and self.hub.running:
-            await self.hub.ended()
+    async def _watch(self, hub: HubProcess) -> str:
+        """Return how the hub has ended, once it has and is not followed by a successor."""
+        while hub.running:
+            await hub.ended()
             async with self._handing_over:
-                pass  # a successor, if one is being started, has been put in its place
+                hub = self.hub or hub  # a successor that was being started is in its place now
+        return hub.fate
 
     async def _reconcile(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """What `mediamesh up` says in its terminal: a few lines that are drawn over, or, elsewhere, one line per change."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -32,8 +33,13 @@ def _row(part: Part) -> str:
     head = f" {_MARKS.get(part.state, '○')} {part.role:6} {part.endpoint:12} {part.state:9} {part.rate:8.1f}/s"
     if part.role == "source":
         return f"{head} {part.megabits:9.1f} Mbit/s"
-    late = f" p50 {part.latency.p50 / 1e3:.0f} µs p99 {part.latency.p99 / 1e3:.0f} µs" if part.latency else ""
+    late = f"  p50 {duration(part.latency.p50)}, p99 {duration(part.latency.p99)}" if part.latency else ""
     return f"{head} {part.megabits:9.1f} Mbit/s {part.dropped:6} dropped{late}"
+
+
+def duration(nanoseconds: int) -> str:
+    """Return a latency as people read it."""
+    return f"{nanoseconds / 1e3:.0f} µs" if nanoseconds < 1_000_000 else f"{nanoseconds / 1e6:.1f} ms"
 
 
 @dataclass(slots=True)
@@ -55,7 +61,8 @@ class Console:
         self._say_changes({f"problem with {subject}": text for subject, text in problems.items()}, gone="is over")
         if self.live:
             self._wipe()
-            lines = list(rows(picture))
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
+            lines = [row[:width] for row in rows(picture)]
             print("\n".join(lines), file=self.stream, flush=True)
             self._drawn = len(lines)
             return

@@ -87,6 +87,16 @@ class HubProcess:
         """Wait until the process is gone."""
         await self._ended.wait()
 
+    @property
+    def fate(self) -> str:
+        """How it ended, for messages; of a hub that was adopted the kernel does not tell us."""
+        code = self._child.returncode if self._child is not None else None
+        if code is None:
+            return f"the hub (pid {self.pid}) is gone"
+        if code < 0:
+            return f"the hub (pid {self.pid}) was killed by {signal.Signals(-code).name}"
+        return f"the hub (pid {self.pid}) ended with status {code}"
+
     async def end(self, deadline: float) -> bool:
         """Wait `deadline` seconds for the end, then kill; return whether it went by itself."""
         try:
@@ -155,7 +165,7 @@ async def answering(process: HubProcess, control: HubControl, settings: HubSetti
 
 async def _answers(process: HubProcess, control: HubControl) -> bool:
     if not process.running:
-        raise HubDidNotStart(f"the hub (pid {process.pid}) ended before it answered")
+        raise HubDidNotStart(f"{process.fate} before it answered")
     try:
         return (await control.observe()).pid == process.pid
     except HubUnreachable:

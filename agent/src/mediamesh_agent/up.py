@@ -22,6 +22,7 @@ _EXAMPLES: Final = """examples:
   mediamesh up --upgrade                        from another terminal: a fresh hub, and no frame is lost
 
 Edit the files while it runs: a valid plan is applied, an invalid one is reported and the old one stays.
+A pod sink named "page" belongs to the page, which shows the pictures that come there.
 """
 
 

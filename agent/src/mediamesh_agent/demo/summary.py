@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mediamesh_agent.console import duration
 from mediamesh_agent.picture import Latency
 
 _HEAD: Final = ("sink", "frames", "lost", "altered", "dropped", "p50", "p99")
@@ -37,13 +38,9 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    late = (_time(row.latency.p50), _time(row.latency.p99)) if row.latency else ("-", "-")
+    late = (duration(row.latency.p50), duration(row.latency.p99)) if row.latency else ("-", "-")
     return (row.sink, str(row.frames), _count(row.lost), _count(row.altered), str(row.dropped), *late)
 
 
 def _count(count: int | None) -> str:
     return "-" if count is None else str(count)
-
-
-def _time(nanoseconds: int) -> str:
-    return f"{nanoseconds / 1e3:.0f} µs" if nanoseconds < 1_000_000 else f"{nanoseconds / 1e6:.1f} ms"
