@@ -81,3 +81,7 @@ class BadInstruction(Error, UserError):
 
 class BridgeAlreadyRuns(Error, TransientError):
     """Another process holds the lock of this endpoint's bridge."""
+
+
+class UnsuitableFile(Error, UserError):
+    """A file cannot hold, or does not hold, what the connection carries."""

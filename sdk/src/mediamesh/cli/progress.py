@@ -1,0 +1,63 @@
+"""A line on a terminal's standard error that tells how far it is; nothing where stderr is no terminal."""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+EVERY = 0.1
+WIDTH = 24
+
+
+class Progress:
+    """Counts frames; with a total it draws a bar."""
+
+    def __init__(
+        self,
+        what: str,
+        total: int | None = None,
+        *,
+        out: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.frames = 0
+        self.bytes = 0
+        self._what = what
+        self._total = total
+        self._out = sys.stderr if out is None else out
+        self._clock = clock
+        self._begun = self._shown = clock()
+        self._live = self._out.isatty()
+
+    def count(self, length: int) -> None:
+        """One more frame of so many bytes."""
+        self.frames += 1
+        self.bytes += length
+        if self._live and self._clock() - self._shown >= EVERY:
+            self._show()
+
+    def line(self) -> str:
+        """Return what is shown."""
+        seconds = self._clock() - self._begun
+        rate = f"{self.frames / seconds:.1f}/s" if seconds > 0 else "-"
+        text = f"{self._what}: {self.frames} frames, {self.bytes / 1e6:.1f} MB, {rate}"
+        if self._total is None:
+            return text
+        done = min(WIDTH, WIDTH * self.frames // max(self._total, 1))
+        return f"{text} [{'#' * done}{'.' * (WIDTH - done)}] {self._total}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._show()
+            self._out.write("\n")
+
+    def _show(self) -> None:
+        self._shown = self._clock()
+        self._out.write(f"\r\x1b[K{self.line()}")
+        self._out.flush()

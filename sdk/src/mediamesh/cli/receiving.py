@@ -1,0 +1,95 @@
+"""`mediamesh receive`: frames of a connection into a file or a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from mediamesh.cli import bridged, streams
+from mediamesh.cli.limited import Limit, LimitedSink, until_signalled
+from mediamesh.cli.observing import add_root
+from mediamesh.cli.progress import Progress
+from mediamesh.errors import Interrupted
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+EXAMPLES = """The kind of file follows from its name: .y4m, .wav and .raw are written as they are, .mkv, .mp4 and .mov
+are encoded by PyAV (package mediamesh-bridges). - is standard output.
+
+examples:
+  mediamesh receive cam1 film.mkv                   until Ctrl-C
+  mediamesh receive cam1 film.y4m --count 100
+  mediamesh receive cam1 - --duration 10 | ffplay -
+  mediamesh receive cam1 all.raw --endpoint archive --json
+"""
+
+
+class ReceiveCommand:
+    """Records."""
+
+    help = "write frames to a file or to standard output"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.epilog = EXAMPLES
+        parser.add_argument("connection", metavar="CONNECTION", help="namespace/name, or name in default")
+        parser.add_argument("file", metavar="FILE", help="where to; - is standard output")
+        parser.add_argument("--count", type=int, help="end after so many frames")
+        parser.add_argument("--duration", type=float, metavar="SECONDS", help="end so long after the first frame")
+        parser.add_argument("--as", dest="kind", choices=streams.KINDS, help="whatever the name says")
+        parser.add_argument("--codec", help="FFmpeg's name of an encoder")
+        parser.add_argument("--force", action="store_true", help="overwrite FILE")
+        parser.add_argument(
+            "--json", action="store_true", help="print a JSON object at the end (on standard error for -)"
+        )
+        add_end_options(parser)
+
+    def run(self, args: Namespace) -> int:
+        """Record until enough."""
+        with Progress(args.connection, args.count) as progress, _sink(args, progress) as sink:
+            until_signalled(sink)
+            with contextlib.suppress(Interrupted):
+                sink.open(args.timeout)
+                _record(sink, args)
+            facts = {"frames": progress.frames, "bytes": progress.bytes, "dropped": sink.dropped}
+        if args.json:
+            print(json.dumps(facts), file=sys.stderr if args.file == "-" else sys.stdout)
+        return 0
+
+
+def add_end_options(parser: ArgumentParser) -> None:
+    """Declare what all commands say that open a source or a sink."""
+    parser.add_argument("--endpoint", default="", help="needed where several fit")
+    parser.add_argument("--token", default="", help="of the endpoint, if it has one")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for attaching; waits for ever by default")
+    parser.add_argument("--wait", action="store_true", help="also wait for a connection that is not there yet")
+    add_root(parser)
+
+
+def end_options(args: Namespace) -> dict[str, object]:
+    """Return them as options of a source or sink."""
+    client = "mediamesh"
+    return {"endpoint": args.endpoint, "token": args.token, "wait": args.wait, "root": args.root, "client": client}
+
+
+def _sink(args: Namespace, progress: Progress) -> LimitedSink:
+    return LimitedSink(Limit(args.count, args.duration), progress.count, args.connection, **end_options(args))
+
+
+def _record(sink: LimitedSink, args: Namespace) -> None:
+    kind = streams.kind_of(args.file, args.kind, sink.format)
+    if kind is None:
+        bridged.run(sink, args.file, {"codec": args.codec} if args.codec else {}, force=args.force)
+        return
+    with streams.writing(args.file, force=args.force) as file:
+        writer = streams.Writer(kind, file, sink.format)
+        for frame in sink:
+            with frame, frame.buffer as payload:
+                writer.write(payload)
+        writer.finish()
+
+
+command = ReceiveCommand()

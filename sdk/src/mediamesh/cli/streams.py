@@ -1,0 +1,88 @@
+"""The plain streams that need no library: y4m, wav and raw, from and to files and pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mediamesh.cli import wav, y4m
+from mediamesh.errors import UnsuitableFile
+from mediamesh_core.formats import AudioFormat, Format, VideoFormat
+
+KINDS = ("y4m", "wav", "raw")
+
+
+def kind_of(name: str, chosen: str | None, format: Format) -> str | None:
+    """Return which of the kinds a file is; None if it is for PyAV. Pipes are what fits the format best."""
+    suffix = Path(name).suffix.removeprefix(".").lower()
+    if chosen or suffix in KINDS:
+        return chosen or suffix
+    if name != "-":
+        return None
+    if isinstance(format, VideoFormat) and format.pixel_format in y4m.SPACES:
+        return "y4m"
+    return "wav" if isinstance(format, AudioFormat) and format.sample_format in wav.KINDS else "raw"
+
+
+def payloads(kind: str, file: BinaryIO, format: Format) -> Iterator[bytes]:
+    """Yield what is to be sent, frame by frame."""
+    if kind == "y4m":
+        return y4m.pictures(file, format)
+    if kind == "wav":
+        return wav.blocks(file, format)
+    return iter(lambda: file.read(format.capacity), b"")
+
+
+class Writer:
+    """Puts frames one behind the other."""
+
+    def __init__(self, kind: str, file: BinaryIO, format: Format) -> None:
+        self._kind = kind
+        self._file = file
+        self._format = format
+        self._bytes = 0
+        self._mark = b"FRAME\n" if kind == "y4m" else b""
+        if kind != "raw":
+            file.write(y4m.header(format) if kind == "y4m" else wav.header(format))
+
+    def write(self, payload: memoryview) -> None:
+        """Add one frame."""
+        self._file.write(self._mark)
+        self._file.write(payload)
+        self._bytes += len(payload)
+
+    def finish(self) -> None:
+        """Put the true lengths where they belong, if the file can seek."""
+        self._file.flush()
+        if self._kind == "wav" and self._file.seekable():
+            self._file.seek(0)
+            self._file.write(wav.header(self._format, min(self._bytes, wav.UNKNOWN)))
+            self._file.flush()
+
+
+@contextlib.contextmanager
+def reading(name: str) -> Iterator[BinaryIO]:
+    """Open a file or standard input."""
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    with Path(name).open("rb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def writing(name: str, *, force: bool) -> Iterator[BinaryIO]:
+    """Open a new file or standard output."""
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    try:
+        file: io.BufferedWriter = Path(name).open("wb" if force else "xb")
+    except FileExistsError as error:
+        raise UnsuitableFile(f"{name} exists already; choose another name, or overwrite it with --force") from error
+    with file:
+        yield file

@@ -1,0 +1,228 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sdk_mesh import Mesh, connection, wait_until
+
+import mediamesh
+from mediamesh.cli import main
+from mediamesh_core.formats import AudioFormat, BlobFormat, VideoFormat
+
+PICTURE = VideoFormat(64, 32, "25", "yuv420p")  # type: ignore[arg-type]
+SOUND = AudioFormat("pcm_s24le", 2, 48000, 480)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    """Run the program in this process; return what it prints, or its complaint."""
+    assert main(arguments) == status
+    captured = capsys.readouterr()
+    return captured.err if status else captured.out
+
+
+class Program:
+    """The program in a process of its own."""
+
+    def __init__(self, *arguments: str, **options: Any) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mediamesh", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def end(self, data: bytes = b"") -> tuple[bytes, bytes]:
+        out, err = self.process.communicate(data, timeout=60)
+        assert self.process.returncode == 0, err.decode()
+        return out, err
+
+
+def receiver(mesh: Mesh, *arguments: str) -> Program:
+    """Start `receive` and wait until the hub has it."""
+    program = Program("receive", *arguments)
+    wait_until(lambda: mesh.attachments("sink"), "the receiver's attachment")
+    return program
+
+
+@pytest.mark.parametrize(
+    ("format", "suffix"),
+    [
+        (PICTURE, "y4m"),
+        (VideoFormat(64, 32, "30000/1001", "yuv422p10le", "interlaced", "bff"), "y4m"),  # type: ignore[arg-type]
+        (VideoFormat(64, 32, "25", "v210"), "raw"),  # type: ignore[arg-type]
+        (SOUND, "wav"),
+        (AudioFormat("pcm_f32le", 1, 44100, 441), "wav"),
+        (BlobFormat(100), "raw"),
+    ],
+)
+def test_files_come_back_as_they_were_sent(mesh: Mesh, free_dir: Path, format: Any, suffix: str) -> None:
+    mesh.apply(connection("files", format))
+    payloads = [os.urandom(format.capacity) for _ in range(5)]
+    first, second = free_dir / f"first.{suffix}", free_dir / f"second.{suffix}"
+    recording = receiver(mesh, "files", str(first), "--count", "5", "--json")
+    with mediamesh.open_source("files", timeout=30) as source:
+        for payload in payloads:
+            source.send(payload, timeout=30)
+    assert json.loads(recording.end()[0]) == {"frames": 5, "bytes": 5 * format.capacity, "dropped": 0}
+    recording = receiver(mesh, "files", str(second), "--count", "5")
+    out, _ = Program("send", "files", str(first), "--fast", "--json").end()
+    recording.end()
+    assert json.loads(out)["frames"] == 5
+    assert first.read_bytes() == second.read_bytes()
+    assert all(payload in first.read_bytes() for payload in payloads)
+
+
+def test_pipes_and_signals(mesh: Mesh) -> None:
+    mesh.apply(connection("pipes", PICTURE))
+    recording = receiver(mesh, "pipes", "-", "--json")
+    stream = b"YUV4MPEG2 W64 H32 F25:1 Ip A1:1 C420mpeg2\n" + 3 * (b"FRAME\n" + bytes(PICTURE.capacity))
+    Program("send", "pipes", "-").end(stream)
+    wait_until(lambda: mesh.attachments("sink")[0].received == 3)
+    recording.process.send_signal(signal.SIGTERM)
+    out, err = recording.end()
+    assert out == stream.replace(b"420mpeg2", b"420jpeg")
+    assert json.loads(err)["frames"] == 3
+
+
+def test_files_of_pyav_are_recorded_and_played(mesh: Mesh, free_dir: Path) -> None:
+    av = pytest.importorskip("av")
+    mesh.apply(connection("film", PICTURE))
+    film = free_dir / "film.mkv"
+    recording = receiver(mesh, "film", str(film), "--count", "10")
+    Program("send", "film", "--pattern", "bars", "--count", "10", "--fast").end()
+    recording.end()
+    with av.open(film) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 10
+    recording = receiver(mesh, "film", str(free_dir / "again.y4m"), "--count", "10")
+    Program("send", "film", str(film), "--loop", "--count", "10").end()
+    recording.end()
+    assert (free_dir / "again.y4m").stat().st_size > 10 * PICTURE.capacity
+
+
+def test_frames_are_paced_and_timed(mesh: Mesh) -> None:
+    mesh.apply(connection("bars", PICTURE))
+    with mediamesh.open_sink("bars", timeout=30) as sink:
+        sending = Program("send", "bars", "--pattern", "bars", "--count", "3")
+        times = []
+        for _ in range(3):
+            with sink.receive(30) as frame:
+                times.append(frame.time)
+        sending.end()
+        assert [times[1] - times[0], times[2] - times[1]] == [40_000_000, 40_000_000]
+
+
+def test_snapshot(mesh: Mesh, free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    av = pytest.importorskip("av")
+    for pixels in ("yuv420p", "v210", "nv12", "rgb24"):
+        mesh.apply(connection("look", VideoFormat(50, 20, "25", pixels), policies=("dropOldest",)))  # type: ignore[arg-type]
+        with mediamesh.open_source("look", timeout=30) as source:
+            stop = threading.Event()
+            sender = threading.Thread(target=send_grey, args=[source, stop])
+            sender.start()
+            name = str(free_dir / f"{pixels}.png")
+            facts = json.loads(said(capsys, "snapshot", "look", name, "--json"))
+            stop.set()
+            sender.join()
+        assert (facts["width"], facts["height"], facts["status"]) == (50, 20, "complete")
+        with av.open(name) as container:
+            picture = next(container.decode(video=0))
+            assert (picture.width, picture.height, picture.format.name) == (50, 20, "rgb24")
+
+
+def send_grey(source: mediamesh.Source, stop: threading.Event) -> None:
+    while not stop.wait(0.005):
+        source.send(b"\x80" * source.capacity, timeout=30)
+
+
+def test_list_and_top(mesh: Mesh, capsys: pytest.CaptureFixture[str]) -> None:
+    mesh.apply(connection("shown", PICTURE))
+    with mediamesh.open_sink("shown", timeout=30) as sink, mediamesh.open_source("shown", timeout=30) as source:
+        source.send(b"x", timeout=30)
+        sink.receive(30).release()
+        wait_until(lambda: mesh.attachments("sink")[0].received == 1)
+        table = said(capsys, "list")
+        assert "default/shown" in table
+        assert "yuv420p" in table
+        (flow,) = json.loads(said(capsys, "list", "--json"))
+        assert (flow["connection"], flow["frames"], len(flow["attachments"])) == ("default/shown", 1, 2)
+        assert "default/shown" in said(capsys, "top", "--once", "--interval", "0")
+        facts = json.loads(said(capsys, "top", "--once", "--interval", "0", "--json"))
+        ends = {end["role"]: end for end in facts["attachments"]}
+        assert ends["sink"]["frames"] == ends["source"]["frames"] == 1
+        assert ends["sink"]["p99"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["receive", "bars", "film.avi.txt", "--count", "1"], "suffix"),
+        (["receive", "sound", "a.y4m"], "y4m holds uncompressed video only"),
+        (["receive", "bars", "a.wav"], "wav holds pcm_u8"),
+        (["receive", "absent", "a.raw"], "no connection 'default/absent'"),
+        (["receive", "absent", "a.raw", "--wait", "--timeout", "0.05"], "no attachment within 0.05 s"),
+        (["send", "bars"], "name either a FILE or a --pattern"),
+        (["send", "sound", "--pattern", "bars"], "pattern bars is for video connections"),
+        (["send", "bars", "missing.y4m"], "missing.y4m: No such file or directory"),
+        (["list", "--root", "/nowhere"], "no hub answers at /nowhere/hub.sock"),
+        (["snapshot", "sound", "a.png"], "a snapshot needs a connection with uncompressed video"),
+    ],
+)
+def test_errors_are_one_plain_line(
+    mesh: Mesh, free_dir: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+) -> None:
+    mesh.apply(connection("bars", PICTURE), connection("sound", SOUND))
+    monkeypatch.chdir(free_dir)
+    feeder = None
+    if arguments[0] == "snapshot":
+        feeder = mediamesh.open_source("sound", timeout=30)
+        feeder.send(bytes(feeder.capacity), timeout=30)
+    ended = subprocess.run([sys.executable, "-m", "mediamesh", *arguments], capture_output=True, text=True, check=False)
+    if feeder is not None:
+        feeder.close()
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("mediamesh: ")
+    assert ended.stderr.count("\n") == 1
+    assert complaint in ended.stderr
+
+
+def test_wrong_usage_is_2() -> None:
+    for arguments in ([], ["nonsense"], ["send"], ["list", "--nonsense"]):
+        with pytest.raises(SystemExit) as raised:
+            main(arguments)
+        assert raised.value.code == 2
+
+
+@pytest.mark.parametrize("name", ["", "list", "top", "send", "receive", "snapshot", "validate", "up"])
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([name, "--help"] if name else ["--help"])
+    assert raised.value.code == 0
+    assert ("examples:" if name else "COMMAND") in capsys.readouterr().out
+
+
+def test_validate(free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = free_dir / "good.yaml", free_dir / "bad.yaml"
+    good.write_text(
+        "apiVersion: mediamesh.io/v1alpha1\n"
+        "kind: MediaConnection\n"
+        "metadata: {name: cam1}\n"
+        "spec:\n"
+        "  payload: {blob: {maxSize: 10}}\n"
+        "  source: {name: camera, pod: {matchLabels: {app: camera}}}\n"
+        "  sinks: [{name: screen, pod: {matchLabels: {app: screen}}}]\n"
+    )
+    bad.write_text(good.read_text().replace("maxSize: 10", "maxSize: ten").replace("source:", "sauce:"))
+    assert said(capsys, "validate", str(good)) == f"{good}: default/cam1\n"
+    complaint = said(capsys, "validate", str(good), str(bad), status=1)
+    assert "spec.sauce" in complaint
+    assert all(line.startswith(f"mediamesh: {bad}") for line in complaint.splitlines())
+    assert main(["validate", "--json", str(good), str(bad)]) == 1
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["connections"], first["problems"]) == (["default/cam1"], [])
+    assert len(second["problems"]) == len(complaint.splitlines())
