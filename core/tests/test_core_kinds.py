@@ -231,6 +231,7 @@ def test_wrong_payload_is_answered(payload: Spec, message: str) -> None:
             "spec.source.memif.secret: has 26 bytes, a memif secret has at most 24",
         ),
         ({"pod": {}, "queue": 10000}, "spec.source.queue: 10000 is above the most, 8192"),
+        ({"pod": {}, "waitForSinks": 99}, "spec.source.waitForSinks: 99 sinks can never be attached"),
     ],
 )
 def test_wrong_source_is_answered(source: Spec, message: str) -> None:

@@ -179,10 +179,15 @@ def test_frames_flow(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None
         assert {one.role: one.frames for one in seen.attachments} == {"source": 100, "sink": 100}
 
 
-def test_a_source_can_wait_for_its_sinks(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("planned", "asked"), [(0, 2), (2, 0), (2, 1)])
+def test_a_source_can_wait_for_its_sinks(
+    hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch, planned: int, asked: int
+) -> None:
     monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
-    hub.apply(flow())
-    with mediamesh.open_source("cam", wait_for_sinks=2) as source, mediamesh.open_sink("cam") as first:
+    plan = flow()
+    plan.source.wait_for_sinks = planned
+    hub.apply(plan)
+    with mediamesh.open_source("cam", wait_for_sinks=asked) as source, mediamesh.open_sink("cam") as first:
         with pytest.raises(mediamesh.Timeout):
             source.acquire(timeout=0)
         with mediamesh.open_sink("cam") as second:

@@ -52,6 +52,8 @@ class SourcePlan:
     queue: int
     """Frames it may have in hand."""
     endpoint: EndpointPlan
+    wait_for_sinks: int = 0
+    """It gets no frame to fill before so many sinks are attached."""
 
 
 @dataclass(frozen=True, slots=True)

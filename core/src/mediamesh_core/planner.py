@@ -83,6 +83,7 @@ def plan(
 def _flow(connection: MediaConnection, node: Node, pods: Sequence[Pod]) -> FlowPlan:
     spec, media = connection.spec, connection.spec.payload.format
     queue = spec.source.queue or source_queue(media.capacity)
+    source = _endpoint(spec.source, connection, node, pods)
     return FlowPlan(
         connection=connection.full_name,
         uid=connection.metadata.uid,
@@ -91,7 +92,7 @@ def _flow(connection: MediaConnection, node: Node, pods: Sequence[Pod]) -> FlowP
         frames=check_pool(connection, media.capacity, queue),
         huge_pages=spec.pool.huge_pages,
         polling=node.polling,
-        source=SourcePlan(spec.source.name, queue, _endpoint(spec.source, connection, node, pods)),
+        source=SourcePlan(spec.source.name, queue, source, spec.source.wait_for_sinks),
         sinks=tuple(_sink(sink, connection, node, pods) for sink in spec.sinks),
     )
 

@@ -100,9 +100,12 @@ class SourcePlan(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
+    WAIT_FOR_SINKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     queue: _builtins.int
     """frames the producer may have in hand"""
+    wait_for_sinks: _builtins.int
+    """no frame is handed out before so many sinks are attached"""
     @_builtins.property
     def endpoint(self) -> Global___EndpointPlan: ...
     def __init__(
@@ -111,10 +114,11 @@ class SourcePlan(_message.Message):
         name: _builtins.str = ...,
         queue: _builtins.int = ...,
         endpoint: Global___EndpointPlan | None = ...,
+        wait_for_sinks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "name", b"name", "queue", b"queue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "name", b"name", "queue", b"queue", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

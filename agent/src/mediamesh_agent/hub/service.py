@@ -88,7 +88,8 @@ class Service:
             raise Refused("OutOfMemory", f"no memory for rings: {error.strerror}", transient=True) from error
         self.last_number += 1
         client = request.client[:64]
-        attachment = Attachment(self.last_number, grant, peer, client, sock, rings, request.wait_for_sinks)
+        patience = max(request.wait_for_sinks, flow.plan.source.wait_for_sinks if flow else 0)
+        attachment = Attachment(self.last_number, grant, peer, client, sock, rings, patience)
         attachment.next_sequence = request.next_sequence
         attachment.task = asyncio.current_task()
         known = self.flows[grant.connection]

@@ -69,6 +69,8 @@ class Source(Model):
     file: FileSource | None = None
     queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] | None = None
     """Frames the source may have in hand; chosen by their size if left out."""
+    wait_for_sinks: Annotated[int, Field(ge=0, le=MAX_ATTACHMENTS)] = 0
+    """The source gets no frame to fill before so many sinks are attached, so that they miss none of the first."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -114,6 +116,14 @@ class Spec(Model):
         names = [self.source.name, *(sink.name for sink in self.sinks)]
         if repeated := twice(names):
             refuse(f"the name {repeated[0]!r} is given to two endpoints; each needs its own", "sinks")
+        return self
+
+    @model_validator(mode="after")
+    def _can_stop_waiting(self) -> Self:
+        most = sum(sink.attachments for sink in self.sinks)
+        if self.source.wait_for_sinks > most:
+            text = f"{self.source.wait_for_sinks} sinks can never be attached: all together have room for {most}"
+            refuse(text, "source.waitForSinks")
         return self
 
 
