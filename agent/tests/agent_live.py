@@ -67,7 +67,9 @@ def up(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def said(process: "subprocess.Popen[str]", wanted: str) -> str:

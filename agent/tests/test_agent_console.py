@@ -62,3 +62,16 @@ def test_payloads_are_told_in_a_few_words() -> None:
         payload_label('{"audio":{"channels":2,"sampleFormat":"pcm_s24be","sampleRate":48000}}')
         == "audio pcm_s24be 48000"
     )
+
+
+class ClosedTerminal(StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_was_closed_is_noticed_and_does_no_harm(tmp_path: Path) -> None:
+    for live in (True, False):
+        console = Console(ClosedTerminal(), live=live)
+        console.show(knowing(tmp_path, observed(clock=1)).picture(), {"plan": "wrong"})
+        console.say("the end")
+        assert console.gone

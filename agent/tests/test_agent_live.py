@@ -106,6 +106,18 @@ def test_up_ends_in_order(free_dir: Path, number: int) -> None:
     assert remains(free_dir) == []
 
 
+def test_up_ends_in_order_when_its_terminal_is_closed(free_dir: Path) -> None:
+    path = connections_file(free_dir, "cam1")
+    with up(free_dir, "-f", str(path), "--port", "0") as process:
+        pid = int(said(process, "hub: pid").split()[-1])
+        assert process.stdout
+        process.stdout.close()
+        connections_file(free_dir, "cam2")
+        assert process.wait() == 0
+    assert not alive(pid)
+    assert remains(free_dir) == []
+
+
 def test_sighup_reads_the_files_again(free_dir: Path) -> None:
     path = connections_file(free_dir, "cam1")
     with up(free_dir, "-f", str(path), "--port", "0") as process:

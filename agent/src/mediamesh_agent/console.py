@@ -1,11 +1,13 @@
 """What `mediamesh up` says in its terminal: a few lines that are drawn over, or, elsewhere, one line per change."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TextIO
 
+from mediamesh_agent.agent import Agent
 from mediamesh_agent.page import payload_label
 from mediamesh_agent.picture import FlowPicture, Part, Picture
 
@@ -48,13 +50,15 @@ class Console:
 
     stream: TextIO
     live: bool
+    gone: bool = False
+    """Nobody reads any more: the terminal was closed."""
     _drawn: int = 0
     _said: dict[str, str] = field(default_factory=dict)
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
         self._wipe()
-        print(line, file=self.stream, flush=True)
+        self._write(f"{line}\n")
 
     def show(self, picture: Picture, problems: dict[str, str]) -> None:
         """Bring the status up to date, and say which problems are new or gone."""
@@ -63,7 +67,7 @@ class Console:
             self._wipe()
             width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
             lines = [row[:width] for row in rows(picture)]
-            print("\n".join(lines), file=self.stream, flush=True)
+            self._write("\n".join(lines) + "\n")
             self._drawn = len(lines)
             return
         hub = {"hub": f"pid {picture.hub.pid}" if picture.hub else "not running"}
@@ -82,5 +86,24 @@ class Console:
 
     def _wipe(self) -> None:
         if self._drawn:
-            self.stream.write(f"\x1b[{self._drawn}F\x1b[J")
+            self._write(f"\x1b[{self._drawn}F\x1b[J")
             self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:
+            self.gone = True
+
+
+async def follow(agent: Agent, console: Console, stop: asyncio.Event) -> None:
+    """Show what the agent knows until told to stop, or until the terminal is gone."""
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set() and not console.gone:
+        news = asyncio.create_task(agent.news())
+        await asyncio.wait([news, stopping], return_when=asyncio.FIRST_COMPLETED)
+        news.cancel()
+        console.show(agent.picture(), agent.facts.problems)
+    stopping.cancel()
+    await asyncio.wait([stopping])

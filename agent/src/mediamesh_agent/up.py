@@ -2,14 +2,12 @@
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from pathlib import Path
 from typing import Final
 
 from mediamesh import folders
-from mediamesh_agent.agent import Agent
-from mediamesh_agent.console import Console
+from mediamesh_agent.console import Console, follow
 from mediamesh_agent.hubprocess import HubSettings
 from mediamesh_agent.session import session, signals
 from mediamesh_agent.upgrade import ask_for_upgrade
@@ -69,23 +67,9 @@ async def _up(files: tuple[Path, ...], hub: HubSettings, port: int | None) -> in
     async with session(files, hub, port=port) as (agent, bound):
         with signals(agent, stop):
             console.say(f"sockets in {hub.root}" + (f", page at http://127.0.0.1:{bound}/" if bound else ""))
-            await _show_until(stop, agent, console)
+            await follow(agent, console, stop)
             console.say("ending in order …")
     return 0
-
-
-async def _show_until(stop: asyncio.Event, agent: Agent, console: Console) -> None:
-    showing = asyncio.create_task(_show(agent, console))
-    await stop.wait()
-    showing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await showing
-
-
-async def _show(agent: Agent, console: Console) -> None:
-    while True:
-        await agent.news()
-        console.show(agent.picture(), agent.facts.problems)
 
 
 async def _upgrade(hub: HubSettings) -> int:

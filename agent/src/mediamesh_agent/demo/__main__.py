@@ -8,7 +8,7 @@ from typing import Any
 
 from mediamesh_agent import parts
 from mediamesh_agent.agent import Agent
-from mediamesh_agent.console import Console
+from mediamesh_agent.console import Console, follow
 from mediamesh_agent.demo import keys
 from mediamesh_agent.demo.leftovers import leftovers, shared_memory
 from mediamesh_agent.demo.stage import Performance, Stage, everyone_flows, performing, stage
@@ -69,18 +69,9 @@ async def _show(made: Stage, port: int) -> int:
             console.say(f"the film is at http://127.0.0.1:{performance.port}/   (Ctrl-C ends)")
             if listens:
                 console.say(keys.HELP)
-            watching = asyncio.create_task(_watch(agent, console))
-            await stop.wait()
-            watching.cancel()
-            await asyncio.wait([watching])
+            await follow(agent, console, stop)
         console.say("ending in order …")
     return 0
-
-
-async def _watch(agent: Agent, console: Console) -> None:
-    while True:
-        await agent.news()
-        console.show(agent.picture(), agent.facts.problems)
 
 
 def _handler(agent: Agent, stop: asyncio.Event, console: Console) -> keys.Handle:
