@@ -53,7 +53,7 @@ class Sink(End[SinkPort, ReceivedFrame]):
 
     def __next__(self) -> ReceivedFrame:
         try:
-            return self._obtain(None)
+            return self.receive()
         except (Interrupted, Closed):
             raise StopIteration from None
 

@@ -40,9 +40,7 @@ def _fail(message: str) -> int:
 
 
 def _parser(first: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mediamesh", description="Send, receive and look at flows of a mediamesh hub."
-    )
+    parser = argparse.ArgumentParser(prog="mediamesh", description="Send, receive and look at frames.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     known = loaders()
     for name in [first] if first in known else sorted(known):

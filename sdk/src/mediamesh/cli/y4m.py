@@ -73,5 +73,5 @@ def _check(line: bytes, video: VideoFormat, space: str) -> None:
     theirs = (said.get("W"), said.get("H"), ALIASES.get(colours, colours))
     if theirs != (str(video.width), str(video.height), space):
         mine = f"{video.width}x{video.height} {space}"
-        text = f"the stream has {theirs[0]}x{theirs[1]} {theirs[2]}, the connection {mine}; convert it, for example by ffmpeg"
-        raise UnsuitableFile(text)
+        stream = f"{theirs[0]}x{theirs[1]} {theirs[2]}"
+        raise UnsuitableFile(f"the stream has {stream}, the connection {mine}; convert it, for example by ffmpeg")
