@@ -71,7 +71,7 @@ def test_a_socket_takes_the_place_of_whatever_has_its_name(root: Path, taken: Ro
     victim = free_dir / "victim"
     victim.write_text("precious")
     (root / ATTACH_SOCKET).symlink_to(victim)
-    with taken.listen("", ATTACH_SOCKET, 0o666, 1):
+    with taken.listen("", ATTACH_SOCKET, 0o666, 1, socket.SOCK_SEQPACKET):
         connect(root)
     assert victim.read_text() == "precious"
     taken.unlink("", ATTACH_SOCKET)

@@ -57,7 +57,9 @@ class Doors:
             self._remove(folder)
         for folder in sorted(wanted - self.listeners.keys()):
             try:
-                self.adopt(folder, self._root.listen(folder, ATTACH_SOCKET, 0o666, ATTACH_BACKLOG))
+                self.adopt(
+                    folder, self._root.listen(folder, ATTACH_SOCKET, 0o666, ATTACH_BACKLOG, socket.SOCK_SEQPACKET)
+                )
             except OSError as error:
                 failed[folder] = error
         return failed

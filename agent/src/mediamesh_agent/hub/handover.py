@@ -143,7 +143,7 @@ def _pool(region: int, live: LivePool, places: Descriptors) -> handover_pb2.Hand
 
 
 def _attachment(attachment: Attachment, places: Descriptors) -> handover_pb2.HandoverAttachment:
-    grant, rings = attachment.grant, attachment.rings
+    grant, rings = attachment.grant, attachment.own_rings
     return handover_pb2.HandoverAttachment(
         attachment=attachment.number,
         engine=attachment.engine,

@@ -24,6 +24,7 @@ from mediamesh_agent.hub.observe import Identity, observe
 from mediamesh_agent.hub.pools import PoolMaker
 from mediamesh_agent.hub.root import CONTROL_BACKLOG, CONTROL_SOCKET, Root
 from mediamesh_agent.hub.service import Service
+from mediamesh_agent.hub.stock import StockLinks, stock_endpoints
 from mediamesh_agent.hub.succession import Inheritance
 from mediamesh_agent.hub.supervisor import Supervisor
 from mediamesh_native.engine import Engine
@@ -54,6 +55,7 @@ class Hub:
         self.doors = Doors(root, self.service.welcome)
         listener = inheritance.control if inheritance else root.listen("", CONTROL_SOCKET, 0o600, CONTROL_BACKLOG)
         self.control = Control(listener, self.answer)
+        self.stock = StockLinks(root, self.service)
         self.applier = Applier(self.service, self.doors, self.supervisor, maker.budget.limit)
         self._changing = asyncio.Lock()
         if inheritance is not None:
@@ -80,7 +82,7 @@ class Hub:
         if plan is not None:
             async with self._changing:
                 self.plan = plan
-                await self.applier.apply(plan)
+                await self._carry_out(plan)
         self.supervisor.dismiss_strangers()
 
     def _resume(self) -> None:
@@ -117,11 +119,16 @@ class Hub:
         async with self._changing:
             if self.leaving.is_set():
                 raise HubError("HubStopping", "the hub is going down", transient=True)
-            applied = await self.applier.apply(plan)
+            applied = await self._carry_out(plan)
             if plan != self.plan:
                 self.plan = plan
                 await asyncio.to_thread(plan_file.save, self.root, plan)
         return hub_pb2.HubReply(applied=applied)
+
+    async def _carry_out(self, plan: plan_pb2.NodePlan) -> hub_pb2.Applied:
+        applied = await self.applier.apply(plan)
+        await self.stock.arrange(stock_endpoints(flow.plan for flow in self.service.flows.values()))
+        return applied
 
     async def _observe(self) -> hub_pb2.HubReply:
         observed = observe(self.identity, self.plan.revision, self.service, self.supervisor, self.applier.errors)
@@ -154,12 +161,14 @@ class Hub:
             self.doors.shut()
             self.control.shut()
             try:
+                await self.stock.close()
                 await self.doors.settle(_SETTLE)
                 await self._settle_pools()
                 self._give(sock)
             finally:
                 if not self.handed_over:
                     self._resume()
+                    await self._carry_out(self.plan)
         self.leaving.set()
         return None
 
@@ -212,6 +221,7 @@ class Hub:
             await self.doors.settle(0)
             await self._unless_hurried(self._end_politely())
             await self._end_bridges(0.0)
+            await self.stock.close()
             self._end_attachments()
             await self._settle_pools()
             await self.control.close()

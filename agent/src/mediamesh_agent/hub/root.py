@@ -65,9 +65,8 @@ class Root:
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
-    def listen(self, folder: str, name: str, mode: int, backlog: int) -> socket.socket:
+    def listen(self, folder: str, name: str, mode: int, backlog: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """Bind a listening socket in `folder`, in place of whatever has that name now."""
-        kind = socket.SOCK_SEQPACKET if name == ATTACH_SOCKET else socket.SOCK_STREAM
         with self.opened(folder) as fd:
             _unlink(name, fd)
             listener = socket.socket(socket.AF_UNIX, kind)

@@ -1,0 +1,204 @@
+"""Stock memif endpoints: the hub is its own peer here, in both roles; and dpdk-testpmd is one."""
+
+import os
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_rig import CAPACITY, PATIENCE, HubUnderTest, RawClient, flow, sink, wait_until
+
+import mediamesh
+from mediamesh_agent.hub.stock_handshake import LONGEST_CHUNK, SAFE_CHUNK, chunk_for, log2_for
+from mediamesh_protos import plan_pb2
+
+A_CHAIN = b"0123456789abcdef" * (CAPACITY // 16)
+
+
+@pytest.fixture(autouse=True)
+def _here(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
+
+
+def stock(role: str, name: str = "m.sock", **more: Any) -> plan_pb2.EndpointPlan:
+    memif = {"role": role, "socket": name, "id": 7, "access": "copy", "rings": 1, **more}
+    return plan_pb2.EndpointPlan(kind="memif", memif=plan_pb2.MemifPlan(**memif))
+
+
+def sending(role: str, **more: Any) -> plan_pb2.FlowPlan:
+    """A flow whose frames go to a stock peer."""
+    return flow("default/a", frames=64, sinks=[sink("wire", policy="block", endpoint=stock(role, **more))])
+
+
+def receiving(role: str, **more: Any) -> plan_pb2.FlowPlan:
+    """A flow whose frames come from a stock peer."""
+    source = plan_pb2.SourcePlan(name="wire", queue=4, endpoint=stock(role, **more))
+    return flow("default/b", source=source, sinks=[sink(policy="block")])
+
+
+def linked(hub: HubUnderTest, connection: str) -> bool:
+    return any(one.kind == "memif" for one in hub.flow(connection).attachments)
+
+
+ROLES = {"the sink's peer is client": ("client", "server"), "the sink's peer is server": ("server", "client")}
+
+
+@pytest.mark.parametrize(("to", "by"), ROLES.values(), ids=ROLES.keys())
+@pytest.mark.parametrize("name", ["path", "abstract"])
+def test_frames_cross_a_stock_link_whole(hub: HubUnderTest, to: str, by: str, name: str) -> None:
+    address = "m.sock" if name == "path" else f"@mediamesh-{uuid.uuid4()}"
+    hub.apply(sending(to, name=address, secret="psst"), receiving(by, name=address, secret="psst"))
+    wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
+    with mediamesh.open_source("a") as source, mediamesh.open_sink("b") as taking:
+        for number, payload in enumerate([b"x", b"y" * 2048, b"z" * 2049, A_CHAIN, b"end"]):
+            source.send(payload, timeout=5)
+            with taking.receive(timeout=5) as frame:
+                assert (frame.sequence, bytes(frame) == payload) == (number, True)
+    assert hub.observe().bytes_copied > len(A_CHAIN)
+
+
+def test_a_wrong_secret_is_told_and_tried_again(hub: HubUnderTest) -> None:
+    hub.apply(sending("client", secret="right"), receiving("server", secret="wrong"))
+    wait_until(lambda: hub.ended("WrongSecret"), "the refusal")
+    hub.apply(sending("client", secret="right"), receiving("server", secret="right"), revision=2)
+    wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
+
+
+def test_a_link_comes_back_when_its_peer_does(hub: HubUnderTest) -> None:
+    hub.apply(receiving("server"))
+    wait_until(lambda: hub.ended("SocketMissing"), "nobody to be there")
+    hub.apply(sending("client"), receiving("server"), revision=2)
+    wait_until(lambda: linked(hub, "default/b"), "the link")
+    hub.apply(receiving("server"), revision=3)
+    wait_until(lambda: not linked(hub, "default/b"), "its end")
+
+
+def test_only_the_peers_end_of_the_plan_is_linked(hub: HubUnderTest) -> None:
+    hub.apply(sending("client"), receiving("server"))
+    wait_until(lambda: linked(hub, "default/b"), "the link")
+    with RawClient(hub.root) as client:
+        assert client.refusal("sink", "a", endpoint="wire").reason == "NotYourEndpoint"
+    with RawClient(hub.root) as client:
+        assert client.refusal("source", "b").reason == "NotYourEndpoint"
+
+
+def test_links_are_made_anew_after_a_handover(hub: HubUnderTest) -> None:
+    hub.apply(sending("client"), receiving("server"))
+    wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
+    hub.succeed()
+    wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends again")
+    with mediamesh.open_source("a") as source, mediamesh.open_sink("b") as taking:
+        source.send(b"after", timeout=5)
+        with taking.receive(timeout=5) as frame:
+            assert bytes(frame) == b"after"
+
+
+@pytest.mark.parametrize("trap", ["link", "fifo", "file", "folder", "stream"])
+def test_what_is_no_memif_socket_is_not_touched(hub: HubUnderTest, free_dir: Path, trap: str) -> None:
+    place = hub.root / "m.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        if trap == "link":
+            place.symlink_to(free_dir / "victim")
+        elif trap == "fifo":
+            os.mkfifo(place)
+        elif trap == "file":
+            place.write_text("precious")
+        elif trap == "folder":
+            place.mkdir()
+        else:
+            stream.bind(str(place))
+            stream.listen()
+        hub.apply(receiving("server"))
+        wait_until(lambda: any(end.connection == "default/b" for end in hub.observe().ended), "a reason")
+        assert hub.apply(flow(), revision=2).revision == 2
+
+
+def test_a_peer_that_connects_and_says_nothing_is_sent_away(hub: HubUnderTest) -> None:
+    hub.apply(sending("client"))
+    wait_until((hub.root / "m.sock").exists, "the socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as silent:
+        silent.connect(str(hub.root / "m.sock"))
+        silent.settimeout(PATIENCE)
+        while silent.recv(1024):
+            pass
+    assert hub.ended("PeerSilent") == 1
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as garbage:
+        garbage.connect(str(hub.root / "m.sock"))
+        garbage.settimeout(PATIENCE)
+        garbage.send(b"no memif")
+        while garbage.recv(1024):
+            pass
+    assert hub.ended("MessageLength") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "planned", "capacity", "chunk"),
+    [
+        ("DPDK 22.11.11", 0, 1 << 23, LONGEST_CHUNK),
+        ("DPDK 22.11.11", 0, 3000, 3008),
+        ("DPDK 23.03.0", 0, 1 << 23, SAFE_CHUNK),
+        ("DPDK 24.11.1", 0, 100, SAFE_CHUNK),
+        ("VPP 26.06", 0, 1 << 23, SAFE_CHUNK),
+        ("libmemif app", 0, 1 << 23, LONGEST_CHUNK),
+        ("", 0, 1, SAFE_CHUNK),
+        ("anything", 9000, 1, 9000),
+        ("anything", 1 << 20, 1, LONGEST_CHUNK),
+    ],
+)
+def test_a_descriptor_is_what_the_peer_can_digest(name: str, planned: int, capacity: int, chunk: int) -> None:
+    assert chunk_for(name, planned, capacity) == chunk
+
+
+@pytest.mark.parametrize(
+    ("capacity", "chunk", "log2"), [(1, 2048, 8), (1 << 20, 2048, 10), (1 << 23, 65472, 9), (1 << 30, 2048, 14)]
+)
+def test_two_frames_fit_into_a_ring_if_they_can(capacity: int, chunk: int, log2: int) -> None:
+    assert log2_for(capacity, chunk) == log2
+
+
+@contextmanager
+def dpdk(folder: Path, role: str, path: Path, mode: str) -> Iterator["subprocess.Popen[bytes]"]:
+    device = f"net_memif0,role={role},id=7,bsize=2048,rsize=10,socket={path},socket-abstract=no"
+    private = ["--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", f"--file-prefix={uuid.uuid4()}"]
+    sizes = ["--rxd=512", "--txd=512", "--mbuf-size=2176", "--total-num-mbufs=2048", "--disable-link-check"]
+    command = ["dpdk-testpmd", "--lcores", "0@0,1@1", *private, f"--vdev={device}", "--"]
+    command += [f"--forward-mode={mode}", "--nb-cores=1", *sizes, "--stats-period=1"]
+    environment = os.environ | {"RUNTIME_DIRECTORY": str(folder)}
+    with (folder / "testpmd.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_dpdk_sends_as_client_and_its_packets_are_frames(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(receiving("client"))
+    wait_until((hub.root / "m.sock").exists, "the socket")
+    with dpdk(free_dir, "client", hub.root / "m.sock", "txonly"), mediamesh.open_sink("b") as taking:
+        for _ in range(100):
+            with taking.receive(timeout=PATIENCE) as frame:
+                assert len(frame) == 64
+        assert any(one.client.startswith("DPDK") for one in hub.flow("default/b").attachments)
+    wait_until(lambda: not linked(hub, "default/b"), "its end")
+
+
+def test_dpdk_receives_as_server_and_returns(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(sending("server"))
+    free_dir / "testpmd.log"
+    for _ in range(2):
+        with dpdk(free_dir, "server", hub.root / "m.sock", "rxonly"):
+            wait_until(lambda: linked(hub, "default/a"), "the link")
+            with mediamesh.open_source("a") as source:
+                for _ in range(300):
+                    source.send(b"x" * 1500, timeout=5)
+            wait_until(
+                lambda: "RX-packets: 300 " in (free_dir / "testpmd.log").read_text(errors="replace"), "300 packets"
+            )
+        wait_until(lambda: not linked(hub, "default/a"), "its end")
+        (hub.root / "m.sock").unlink()  # a killed testpmd leaves it, and would not start over it
