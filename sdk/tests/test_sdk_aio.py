@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,15 @@ from mediamesh import aio
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(coroutine, 60), debug=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110  # what is looked at has no event
+        await asyncio.sleep(0)
+
+
+def has_all(sink: aio.Sink, source: aio.Source) -> bool:
+    return sink.last_sequence == source.next_sequence - 1
 
 
 def test_the_names_are_the_synchronous_ones() -> None:
@@ -58,8 +68,7 @@ def test_iteration_ends_with_the_sink(mesh: Mesh) -> None:
                 consumer = asyncio.create_task(consume(sink))
                 for _ in range(10):
                     await source.send(b"x", timeout=30)
-                while sink.last_sequence < source.next_sequence - 1:
-                    await asyncio.sleep(0)
+                await until(partial(has_all, sink, source))
                 getattr(sink, end)()
                 assert await consumer == 10
 
@@ -123,8 +132,7 @@ def test_several_tasks_share_a_sink(mesh: Mesh) -> None:
             first = source.next_sequence
             for _ in range(200):
                 await source.send(b"x", timeout=30)
-            while len(seen) < 200:
-                await asyncio.sleep(0)
+            await until(lambda: len(seen) == 200)
             sink.interrupt()
             await asyncio.gather(*tasks)
             assert sorted(seen) == list(range(first, first + 200))
@@ -143,8 +151,7 @@ def test_a_hub_is_waited_for_without_blocking_the_loop(own_mesh: Mesh) -> None:
             with pytest.raises(mediamesh.Timeout, match="no attachment within"):
                 await source.acquire(0.05)
             await asyncio.to_thread(own_mesh.start)
-            while not sink.attached:
-                await asyncio.sleep(0)
+            await until(lambda: sink.attached)
             assert await source.send(b"after", timeout=30) == last + 1
             with await waiting as frame:
                 assert bytes(frame) == b"after"

@@ -137,8 +137,7 @@ def test_gaps_are_counted_as_drops(mesh: Mesh) -> None:
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         first = source.send(b"x", timeout=30)
         sink.receive(30).release()
-        for _ in range(3 * QUEUE):
-            last = source.send(b"x", timeout=30)
+        last = [source.send(b"x", timeout=30) for _ in range(3 * QUEUE)][-1]
         seen = []
         while sink.last_sequence < last:
             with sink.receive(30) as frame:

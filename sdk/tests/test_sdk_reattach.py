@@ -51,8 +51,8 @@ def test_frames_of_a_dead_hub_stay_readable_and_cannot_be_sent(own_mesh: Mesh) -
         kept = sink.receive(30)
         filled = source.acquire(30)
         own_mesh.kill()
-        for end, call in ((sink, sink.receive), (source, source.acquire)):
-            wait_until(lambda end=end, call=call: detached(end, call))
+        wait_until(lambda: detached(sink, sink.receive))
+        wait_until(lambda: detached(source, source.acquire))
         assert bytes(kept) == b"kept"
         kept.release()
         with pytest.raises(mediamesh.Detached) as raised:

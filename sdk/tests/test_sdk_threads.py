@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from sdk_mesh import Mesh, connection
@@ -27,6 +28,11 @@ def together(*calls: object) -> None:
         raise error
 
 
+def interrupted(call: Callable[[], object]) -> None:
+    with pytest.raises(mediamesh.Interrupted):
+        call()
+
+
 def test_threads_share_a_source_and_a_sink(mesh: Mesh) -> None:
     mesh.apply(connection())
     sent: list[int] = []
@@ -34,8 +40,7 @@ def test_threads_share_a_source_and_a_sink(mesh: Mesh) -> None:
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
 
         def send() -> None:
-            for number in range(500):
-                sent.append(source.send(b"%d" % number, timeout=30))
+            sent.extend(source.send(b"%d" % number, timeout=30) for number in range(500))
 
         def receive() -> None:
             for _ in range(500):
@@ -98,7 +103,7 @@ def test_waiting_calls_end_when_told(mesh: Mesh, stop: str, error: type[mediames
 def test_a_call_that_waits_for_a_hub_ends_when_told(mesh: Mesh) -> None:
     mesh.apply()
     sink = mediamesh.Sink("absent", wait=True)
-    opening = threading.Thread(target=lambda: pytest.raises(mediamesh.Interrupted, sink.open))
+    opening = threading.Thread(target=interrupted, args=[sink.open])
     opening.start()
     sink.interrupt()
     opening.join(30)
@@ -109,7 +114,7 @@ def test_a_call_that_waits_for_a_hub_ends_when_told(mesh: Mesh) -> None:
 def test_threads_queue_for_a_sink_only_as_long_as_they_said(mesh: Mesh) -> None:
     mesh.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink:
-        long = threading.Thread(target=lambda: pytest.raises(mediamesh.Interrupted, sink.receive))
+        long = threading.Thread(target=interrupted, args=[sink.receive])
         long.start()
         for timeout in (0, 0.02):
             with pytest.raises(mediamesh.Timeout):

@@ -172,13 +172,17 @@ def run(name: str, environment: Mapping[str, str]) -> int:
     except Interrupted:
         return 0
     except MediameshError as error:
-        print(f"{error.reason}: {error.message}", file=sys.stderr)
+        print(_one_line(f"{error.reason}: {error.message}"), file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001  # whatever a bridge raises becomes the reason that people see
         traceback.print_exc()
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(_one_line(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 1
     return 0
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def main() -> int:

@@ -19,22 +19,23 @@ def payload(name: str, format: Format) -> bytes:
     """Return one picture; raises UnsuitableFile where there is none for the format."""
     if name not in PATTERNS or not isinstance(format, VideoFormat):
         raise UnsuitableFile(f"pattern {name} is for video connections")
-    return b"".join(_plane(plane, format) for plane in format.planes)
+    planes, rules = format.planes, format.pixels.planes
+    return b"".join(_plane(plane, format, rule.group_bytes) for plane, rule in zip(planes, rules, strict=True))
 
 
-def _plane(plane: Plane, format: VideoFormat) -> bytes:
-    rows, columns, *depth = plane.shape
-    items = depth[0] if depth else 1
-    if items != len(plane.components) or plane.dtype not in {"u1", "<u2", ">u2"}:
-        raise UnsuitableFile(f"there is no pattern for {format.pixel_format}; send a file")
+def _plane(plane: Plane, format: VideoFormat, group_bytes: int) -> bytes:
+    item = int(plane.dtype[-1])
+    if group_bytes != len(plane.components) * item or item > 2:
+        raise UnsuitableFile(f"there is no pattern for {format.pixel_format}, whose samples are no bytes; send a file")
     shift = _shift(plane, format)
+    groups = plane.stride // group_bytes
     values = [
-        _value(component, column * len(_COLOURS) // columns, format) << shift
-        for column in range(columns)
+        _value(component, group * len(_COLOURS) // groups, format) << shift
+        for group in range(groups)
         for component in plane.components
     ]
-    code = "B" if plane.dtype == "u1" else "H"
-    return struct.pack(f"{'>' if plane.dtype[0] == '>' else '<'}{len(values)}{code}", *values) * rows
+    order = ">" if plane.dtype[0] == ">" else "<"
+    return struct.pack(f"{order}{len(values)}{'BH'[item - 1]}", *values) * plane.shape[0]
 
 
 def _shift(plane: Plane, format: VideoFormat) -> int:

@@ -42,10 +42,10 @@ def _picture(payload: memoryview, format: VideoFormat) -> av.VideoFrame:
     return picture
 
 
-def _decoded(av: Any, payload: memoryview, format: VideoFormat) -> av.VideoFrame:
-    decoder = av.CodecContext.create(format.pixel_format, "r")
+def _decoded(library: Any, payload: memoryview, format: VideoFormat) -> av.VideoFrame:
+    decoder = library.CodecContext.create(format.pixel_format, "r")
     decoder.width, decoder.height = format.width, format.height
-    (picture,) = decoder.decode(av.Packet(bytes(payload)))
+    picture: av.VideoFrame = decoder.decode(library.Packet(bytes(payload)))[0]
     return picture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediamesh.cli import bridged, streams
 from mediamesh.cli.limited import Limit, LimitedSink, until_signalled
@@ -69,7 +69,7 @@ def add_end_options(parser: ArgumentParser) -> None:
     add_root(parser)
 
 
-def end_options(args: Namespace) -> dict[str, object]:
+def end_options(args: Namespace) -> dict[str, Any]:
     """Return them as options of a source or sink."""
     client = "mediamesh"
     return {"endpoint": args.endpoint, "token": args.token, "wait": args.wait, "root": args.root, "client": client}

@@ -39,7 +39,7 @@ class SnapshotCommand:
     def run(self, args: Namespace) -> int:
         """Take it."""
         deadline = Deadline(args.timeout)
-        sink = Sink(args.connection, start="newest", **end_options(args))  # type: ignore[misc]  # read from the options
+        sink = Sink(args.connection, start="newest", **end_options(args))
         with sink.open(args.timeout), sink.receive(deadline.seconds()) as frame, frame.buffer as payload:
             rgb, width, height = to_rgb(payload, frame.format)
             facts = {"sequence": frame.sequence, "time": frame.time, "width": width, "height": height}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,9 +79,7 @@ def writing(name: str, *, force: bool) -> Iterator[BinaryIO]:
     if name == "-":
         yield sys.stdout.buffer
         return
-    try:
-        file: io.BufferedWriter = Path(name).open("wb" if force else "xb")
-    except FileExistsError as error:
-        raise UnsuitableFile(f"{name} exists already; choose another name, or overwrite it with --force") from error
-    with file:
+    if not force and Path(name).exists():
+        raise UnsuitableFile(f"{name} exists already; choose another name, or overwrite it with --force")
+    with Path(name).open("wb" if force else "xb") as file:
         yield file

@@ -66,7 +66,7 @@ class TopCommand:
         live = not args.once and not args.json and sys.stdin.isatty() and sys.stdout.isatty()
         with HubClient(args.root) as hub, _screen() if live else contextlib.nullcontext():
             before = hub.observe()
-            while not (_quit_within(args.interval) if live else time.sleep(args.interval)):
+            while not _quit_within(args.interval, keys=live):
                 now = hub.observe()
                 _show(before, now, as_json=args.json, live=live)
                 if args.once:
@@ -141,7 +141,10 @@ def _screen() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _quit_within(seconds: float) -> bool:
+def _quit_within(seconds: float, *, keys: bool) -> bool:
+    if not keys:
+        time.sleep(seconds)
+        return False
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if select.select([sys.stdin], [], [], left)[0] and sys.stdin.read(1) in {"q", "Q", ""}:
