@@ -166,7 +166,7 @@ class Node:
     ) -> Source:
         rings = self.own(RingRegion(queue))
         port, control = self.port(SourcePort, rings, flow.capacity, frame_class)
-        port.add_region(flow.region, flow.pool.fd, flow.pool.size)
+        port.add_region(1, flow.pool.fd, flow.pool.size)  # every source calls its pool 1
         number = self.engine.add_source(
             flow.number, rings, queue=queue, held=held, discontinuity=discontinuity, next_sequence=next_sequence
         )
