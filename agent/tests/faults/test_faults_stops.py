@@ -1,0 +1,148 @@
+"""Processes that stop and come back, and pools of which every frame is in somebody's hand."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from faults_stage import Actor, Chance, acting, audited, end_of, repeats, source, taker, unharmed
+from hub_rig import HubUnderTest, flow, sink, wait_until
+
+import mediamesh
+from mediamesh_protos import hub_pb2, plan_pb2
+
+QUEUE = 8
+STRICT, TRIED = taker(endpoint="strict"), taker(endpoint="tried")
+
+
+def two_endpoints(policy: str) -> plan_pb2.FlowPlan:
+    """A flow with one endpoint that must have everything, and one of the policy under test."""
+    strict = sink("strict", policy="block", queue=QUEUE)
+    return flow(frames=96, sinks=[strict, sink("tried", policy=policy, queue=QUEUE)])
+
+
+@contextmanager
+def two_sinks(hub: HubUnderTest, policy: str) -> Iterator[tuple[Actor, Actor, Actor]]:
+    """Run a strict sink, the one under test and a source; whatever happens, the strict one has it all."""
+    hub.apply(two_endpoints(policy))
+    with acting(STRICT, TRIED, source()) as (strict, tried, feeding):
+        yield strict, tried, feeding
+        if feeding.process.returncode is None:
+            feeding.end()
+        wait_until(lambda: at(hub, "strict").received == at(hub, "strict").frames, "the strict one to have all")
+        report = strict.end()
+    unharmed(report)
+    assert report["flagged"] == []
+
+
+@contextmanager
+def stopped(actor: Actor) -> Iterator[None]:
+    actor.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        actor.signal(signal.SIGCONT)
+
+
+def at(hub: HubUnderTest, endpoint: str) -> hub_pb2.ObservedAttachment:
+    return next((one for one in hub.flow().attachments if one.endpoint == endpoint), hub_pb2.ObservedAttachment())
+
+
+@pytest.mark.parametrize("seed", repeats(2, 10))
+def test_a_stopped_sink_that_drops_wakes_up_with_the_newest(hub: HubUnderTest, seed: int) -> None:
+    with two_sinks(hub, "dropOldest") as (_, tried, feeding):
+        Chance(hub, seed).moment()
+        before = at(hub, "tried").dropped
+        with stopped(tried):
+            wait_until(lambda: at(hub, "tried").dropped > before + 3 * QUEUE, "drops")
+            sequence = hub.flow().next_sequence
+        Chance(hub, seed).moment(most=2 * QUEUE)
+        feeding.end()
+        wait_until(lambda: at(hub, "tried").occupancy == 0, "it to have taken what was there")
+        report = tried.end()
+    too_old = sequence - QUEUE - 1
+    assert report["altered"] == 0
+    assert any(last < too_old < following for last, following in report["gaps"]), (sequence, report)
+    assert report["last"] >= sequence
+
+
+@pytest.mark.parametrize("seed", repeats(2, 10))
+def test_a_stopped_sink_that_blocks_holds_the_source_and_loses_nothing(hub: HubUnderTest, seed: int) -> None:
+    with two_sinks(hub, "block") as (_, tried, feeding):
+        Chance(hub, seed).moment()
+        with stopped(tried):
+            wait_until(lambda: at(hub, "tried").occupancy == QUEUE, "its queue to be full")
+            sequence = hub.flow().next_sequence
+            for _ in range(50):
+                assert hub.flow().next_sequence <= sequence + 1
+        Chance(hub, seed).moment()
+        sent = feeding.end()["sent"]
+        wait_until(lambda: at(hub, "tried").received == at(hub, "tried").frames, "it to have all")
+        report = tried.end()
+    unharmed(report)
+    assert (report["flagged"], report["last"]) == ([], sent - 1)
+
+
+@pytest.mark.parametrize("seed", repeats(2, 10))
+def test_a_stopped_sink_that_must_keep_up_is_ended_and_comes_back(hub: HubUnderTest, seed: int) -> None:
+    with two_sinks(hub, "disconnect") as (_, tried, _):
+        Chance(hub, seed).moment()
+        number = at(hub, "tried").attachment
+        with stopped(tried):
+            wait_until(lambda: end_of(hub, "SlowSink"), "its end")
+            assert at(hub, "tried").attachment == 0
+        wait_until(lambda: at(hub, "tried").attachment > number, "it to come back")
+        Chance(hub, seed).moment()
+        report = tried.end()
+    assert "SlowSink" in hub.log or "fell behind" in hub.log
+    assert report["altered"] == 0
+    assert report["flagged"], "it is told that something is missing"
+    assert all(after in report["flagged"] for _, after in report["gaps"])
+
+
+@pytest.mark.parametrize("seed", repeats(2, 10))
+def test_a_stopped_source_or_hub_costs_nothing_but_time(hub: HubUnderTest, seed: int) -> None:
+    with two_sinks(hub, "block") as (_, tried, feeding):
+        Chance(hub, seed).moment()
+        with stopped(feeding):
+            Chance(hub, seed).random.random()
+        hub.process.send_signal(signal.SIGSTOP)
+        hub.process.send_signal(signal.SIGCONT)
+        Chance(hub, seed).moment()
+        sent = feeding.end()["sent"]
+        wait_until(lambda: at(hub, "tried").received == at(hub, "tried").frames, "it to have all")
+        report = tried.end()
+    unharmed(report)
+    assert report["last"] == sent - 1
+
+
+def test_a_source_that_keeps_all_its_frames_can_go_on_when_it_lets_one_go(hub: HubUnderTest) -> None:
+    hub.apply(two_endpoints("block"))
+    with audited(hub), mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam", endpoint="tried") as taking:
+        for _ in range(3):
+            held = [feeding.acquire(timeout=5) for _ in range(4)]
+            with pytest.raises(mediamesh.Timeout):
+                feeding.acquire(timeout=0.02)
+            sent = [frame.send() for frame in held]
+            for number in sent:
+                with taking.receive(timeout=5) as frame:
+                    assert frame.sequence == number
+
+
+@pytest.mark.parametrize("policy", ["dropOldest", "block", "disconnect"])
+def test_sinks_that_keep_all_their_frames_delay_nobody_or_only_as_long(hub: HubUnderTest, policy: str) -> None:
+    """All that the plan allows is in the hands of processes that never give anything back, until they are killed."""
+    hub.apply(two_endpoints(policy))
+    wish = {"role": "hoarder", "endpoint": "tried", "frames": QUEUE}
+    with audited(hub):
+        with acting(STRICT, *[wish] * 4, source(wait_for_sinks=5)) as (strict, *hoarders, feeding):
+            for hoarder in hoarders:
+                hoarder.expect("full")
+            if policy != "block":
+                Chance(hub, 0).moment()
+            for hoarder in hoarders:
+                hoarder.kill()
+            Chance(hub, 0).moment()
+            feeding.end()
+            wait_until(lambda: at(hub, "strict").received == at(hub, "strict").frames, "the strict one to have all")
+            unharmed(strict.end())
