@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mediamesh.cli import pixelgroups
 from mediamesh.errors import UnsuitableFile
 from mediamesh_core.formats import Format, VideoFormat
 
 if TYPE_CHECKING:
     import av
+
+HIGH_DEFINITION = 720
+"""Lines from which on YCbCr is that of ITU-R BT.709; below it is that of BT.601."""
 
 
 def to_rgb(payload: memoryview, format: Format) -> tuple[bytes, int, int]:
@@ -17,13 +21,14 @@ def to_rgb(payload: memoryview, format: Format) -> tuple[bytes, int, int]:
     Raises
     ------
     UnsuitableFile
-        The connection carries no pictures, PyAV is not installed, or FFmpeg does not know the pixel format.
+        The connection carries no pictures, or PyAV is not installed.
     """
     if not isinstance(format, VideoFormat):
         raise UnsuitableFile("a snapshot needs a connection with uncompressed video")
     if format.pixel_format == "rgb24":
         return bytes(payload), format.width, format.height
-    picture = _picture(payload, format).reformat(format="rgb24")
+    matrix = "itu709" if format.height >= HIGH_DEFINITION else "itu601"
+    picture = _picture(payload, format).reformat(format="rgb24", src_colorspace=matrix)
     return _rows(picture.planes[0], 3 * format.width), format.width, format.height
 
 
@@ -34,12 +39,17 @@ def _picture(payload: memoryview, format: VideoFormat) -> av.VideoFrame:
         raise UnsuitableFile(f"a snapshot of {format.pixel_format} needs PyAV; install mediamesh[av]") from error
     if format.pixel_format == "v210":
         return _decoded(av, payload, format)
+    name, planes = format.pixel_format, _as_they_are(payload, format)
     if not format.pixels.ffmpeg:
-        raise UnsuitableFile(f"FFmpeg does not know {format.pixel_format}; record it with `mediamesh receive`")
-    picture = av.VideoFrame(format.width, format.height, format.pixel_format)
-    for target, plane in zip(picture.planes, format.planes, strict=True):
-        _fill(target, payload[plane.offset : plane.offset + plane.size], plane.stride)
+        name, planes = pixelgroups.planar_name(format), pixelgroups.planes(payload, format)
+    picture = av.VideoFrame(format.width, format.height, name)
+    for target, (rows, stride) in zip(picture.planes, planes, strict=True):
+        _fill(target, rows, stride)
     return picture
+
+
+def _as_they_are(payload: memoryview, format: VideoFormat) -> list[tuple[bytes, int]]:
+    return [(bytes(payload[plane.offset : plane.offset + plane.size]), plane.stride) for plane in format.planes]
 
 
 def _decoded(library: Any, payload: memoryview, format: VideoFormat) -> av.VideoFrame:
@@ -49,13 +59,13 @@ def _decoded(library: Any, payload: memoryview, format: VideoFormat) -> av.Video
     return picture
 
 
-def _fill(target: Any, rows: memoryview, stride: int) -> None:
+def _fill(target: Any, rows: bytes, stride: int) -> None:
     """Copy rows without padding into a plane whose rows have some."""
     if target.line_size == stride:
         target.update(rows)
         return
     padding = bytes(target.line_size - stride)
-    target.update(b"".join(bytes(rows[at : at + stride]) + padding for at in range(0, len(rows), stride)))
+    target.update(b"".join(rows[at : at + stride] + padding for at in range(0, len(rows), stride)))
 
 
 def _rows(plane: Any, width: int) -> bytes:
