@@ -113,9 +113,10 @@ class Applier:
         judged = judge(plan, running, self._limit)
         self.errors = judged.errors
         self._change_flows(running, judged.flows)
+        # Bridges that outlived the hub before us are adopted first: a door that opens earlier would turn them away.
+        self._supervisor.arrange(instructions(judged.flows.values()))
         self._arrange_doors(judged.flows.values())
         await self._prepare_pools()
-        self._supervisor.arrange(instructions(judged.flows.values()))
         log.info("plan %d: %d flows, %d refused", plan.revision, len(judged.flows), len(judged.errors))
         return hub_pb2.Applied(revision=plan.revision, errors=self._flow_errors())
 
