@@ -148,7 +148,7 @@ def test_attaching_and_leaving_without_end_leaves_nothing(hub: HubUnderTest) -> 
             with RawClient(hub.root) as client:
                 client.attach("sink")
         wait_until(lambda: len(hub.flow().attachments) == 2, "all to be gone")
-        assert len(list(table.iterdir())) <= before
+        wait_until(lambda: len(list(table.iterdir())) <= before, "all their descriptors too")
         sent = source.end()["sent"]
         wait_until(lambda: given(hub, sent), "all frames to be taken")
         assert (stays.end()["gaps"]) == []

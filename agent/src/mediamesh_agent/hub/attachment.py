@@ -60,6 +60,7 @@ class Attachment:
     state: AttachmentState = AttachmentState.GREETING
     task: "asyncio.Task[None] | None" = None  # that brings it from its request to serving
     unannounced: list[int] = field(default_factory=list)  # regions that a sink hears of when it is connected
+    replied: bool = False  # from here on the client expects memif messages
     withdrawn: HubError | None = None
     last_word: HubError | None = None  # how a source left whose last frames are still on their way
     over: asyncio.Event = field(default_factory=asyncio.Event)

@@ -27,6 +27,7 @@ from mediamesh_agent.hub.service import Service
 from mediamesh_agent.hub.stock import StockLinks, stock_endpoints
 from mediamesh_agent.hub.succession import Inheritance
 from mediamesh_agent.hub.supervisor import Supervisor
+from mediamesh_agent.hub.welcome import Welcome
 from mediamesh_native.engine import Engine
 from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
 
@@ -50,9 +51,9 @@ class Hub:
         self.handed_over = False
         engine = inheritance.engine if inheritance else Engine(polling=polling)
         self.supervisor = Supervisor(root.bridges, Launcher(root.path, root.bridges))
-        self.service = Service(engine, maker, Book(time.time, time.monotonic), self.supervisor)
+        self.service = Service(engine, maker, Book(time.time, time.monotonic))
         self.service.on_attached = self._attached
-        self.doors = Doors(root, self.service.welcome)
+        self.doors = Doors(root, Welcome(self.service, self.supervisor).take)
         listener = inheritance.control if inheritance else root.listen("", CONTROL_SOCKET, 0o600, CONTROL_BACKLOG)
         self.control = Control(listener, self.answer)
         self.stock = StockLinks(root, self.service)
@@ -75,14 +76,12 @@ class Hub:
         self.supervisor.restore(state.bridges, lambda connection, endpoint: told.get((connection, endpoint)))
 
     async def start(self) -> None:
-        """Serve: first whoever is there, then the last plan."""
+        """Serve whoever was handed over, then carry out the last plan; only then can others come in."""
         self._resume()
         plan = self.plan if self.identity.handovers else plan_file.load(self.root)
-        self.doors.arrange({"", *self.doors.listeners})
-        if plan is not None:
-            async with self._changing:
-                self.plan = plan
-                await self._carry_out(plan)
+        async with self._changing:
+            self.plan = plan or self.plan
+            await self._carry_out(self.plan)
         self.supervisor.dismiss_strangers()
 
     def _resume(self) -> None:

@@ -7,19 +7,18 @@ attachment, its frames are back in the engine before its rings are unmapped.
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from mediamesh_agent.hub import admission, link, reception
+from mediamesh_agent.hub import link
 from mediamesh_agent.hub.attachment import WITHDRAWALS, Attachment
 from mediamesh_agent.hub.book import Book
-from mediamesh_agent.hub.errors import AttachmentEnded, HubError, Refused
+from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.pools import PoolMaker
 from mediamesh_native.engine import Drained, Ended, Engine
-from mediamesh_native.pool import Pool, PoolError, RingRegion
-from mediamesh_protos import attach_pb2, plan_pb2
+from mediamesh_native.pool import Pool, PoolError
+from mediamesh_protos import plan_pb2
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ _SELDOM = 0.2
 class Service:
     """Flows and their attachments."""
 
-    def __init__(self, engine: Engine, maker: PoolMaker, book: Book, bridges: "admission.Bridges") -> None:
+    def __init__(self, engine: Engine, maker: PoolMaker, book: Book) -> None:
         self.engine = engine
         self.maker = maker
         self.book = book
@@ -50,98 +49,24 @@ class Service:
         self.last_number = 0
         self.on_attached: Callable[[Attachment], None] = lambda _: None
         self.stopping = False
-        self._bridges = bridges
         self._watch: asyncio.TimerHandle | None = None
         maker.spares = self._give_up_spares
 
-    # --- clients
-
-    async def welcome(self, sock: socket.socket, peer: admission.Peer) -> None:
-        """Take a client from its first message until it serves or is gone."""
-        request = attach_pb2.AttachRequest()
-        attachment = None
-        try:
-            request = await reception.read_request(sock)
-            attachment = self._grant(request, sock, peer)
-            await self._introduce(attachment)
-            self._serve(attachment)
-        except Refused as refusal:
-            self._forget(attachment, refusal)
-            self._note(request, refusal)
-            reception.refuse(sock, refusal)
-        except AttachmentEnded as end:
-            self._end_early(sock, attachment, request, end)
-        except asyncio.CancelledError:
-            pushed_out = AttachmentEnded("PushedOut", "too many clients were half-way")
-            withdrawn = attachment.withdrawn if attachment else None
-            self._end_early(sock, attachment, request, withdrawn or pushed_out)
-            raise
-
-    def _grant(self, request: attach_pb2.AttachRequest, sock: socket.socket, peer: admission.Peer) -> Attachment:
-        if self.stopping:
-            raise Refused("HubStopping", "the hub is going down", transient=True)
-        flow = self.flows.get(admission.full_name(request.connection))
-        grant = admission.admit(request, peer, flow.plan if flow else None, flow, self._bridges)
-        try:
-            rings = RingRegion(grant.queue)
-        except OSError as error:
-            raise Refused("OutOfMemory", f"no memory for rings: {error.strerror}", transient=True) from error
-        self.last_number += 1
-        client = request.client[:64]
-        patience = max(request.wait_for_sinks, flow.plan.source.wait_for_sinks if flow else 0)
-        attachment = Attachment(self.last_number, grant, peer, client, sock, rings, patience)
-        attachment.next_sequence = request.next_sequence
-        attachment.task = asyncio.current_task()
-        known = self.flows[grant.connection]
-        attachment.reattached = known.count_attach(grant.endpoint, peer.folder, client)
-        known.attachments[attachment.number] = attachment
-        return attachment
-
-    async def _introduce(self, attachment: Attachment) -> None:
-        flow = self.flows[attachment.grant.connection]
-        pool = None
-        if attachment.grant.role == "source":
-            if flow.crowded:
-                self._collect(flow)
-            attachment.region, live = await flow.offer_pool()
-            pool = live.pool
-        sequence = max(self.engine.flow_counters(flow.number).next_sequence, attachment.next_sequence)
-        reply = reception.reply_to(attachment, flow.plan.payload, flow.plan.capacity, sequence)
-        _say(attachment.socket, reply)
-        connecting = partial(self._on_connecting, flow, attachment)
-        await reception.Handshake(attachment.socket, attachment.own_rings, pool, connecting).run()
-
-    def _on_connecting(self, flow: Flow, attachment: Attachment) -> None:
-        if attachment.grant.role == "sink":
-            attachment.unannounced = [flow.current] if flow.current in flow.pools else []
-            self._register(attachment, self._add_sink(flow, attachment))
-
-    def _serve(self, attachment: Attachment) -> None:
-        flow = self.flows[attachment.grant.connection]
-        if attachment.grant.role == "source":
-            self._register(attachment, self._add_source(flow, attachment))
-        for region in attachment.unannounced:
-            if region in flow.pools:
-                link.announce(attachment, region, flow.pools[region].pool)
-        self._begin(flow, attachment)
-
-    def begin(self, flow: Flow, attachment: Attachment, number: int) -> None:
-        """Serve an attachment that the engine knows under a number."""
-        self._register(attachment, number)
-        self._begin(flow, attachment)
-
-    def _begin(self, flow: Flow, attachment: Attachment) -> None:
+    def begin(self, flow: Flow, attachment: Attachment) -> None:
+        """Serve an attachment that the engine knows and whose link is up."""
         attachment.serve()
         self.listen(attachment)
         self._release_source(flow)
         self.on_attached(attachment)
         log.info("%s attached", attachment, extra={"fields": _fields(attachment)})
 
-    def _register(self, attachment: Attachment, number: int) -> None:
+    def register(self, attachment: Attachment, number: int) -> None:
+        """Note under which number the engine knows an attachment."""
         attachment.engine = number
         self.by_engine[number] = attachment
 
-    def _add_source(self, flow: Flow, attachment: Attachment) -> int:
+    def add_source(self, flow: Flow, attachment: Attachment) -> int:
+        """Let the engine take the frames of a client of ours; returns its number."""
         if flow.offered is None:
             raise AttachmentEnded("PoolWithdrawn", "the pool was withdrawn during the handshake")
         self.install_pool(flow, attachment, sealed=not flow.shared)
@@ -176,7 +101,8 @@ class Service:
             elif sink.grant.role == "sink" and sink.engine:
                 sink.unannounced.append(flow.current)
 
-    def _add_sink(self, flow: Flow, attachment: Attachment) -> int:
+    def add_sink(self, flow: Flow, attachment: Attachment) -> int:
+        """Let the engine give frames to a client of ours; returns its number."""
         grant = attachment.grant
         return self.engine.add_sink(
             flow.number,
@@ -186,7 +112,7 @@ class Service:
             newest=grant.newest,
         )
 
-    def _collect(self, flow: Flow) -> None:
+    def collect(self, flow: Flow) -> None:
         """Have the engine look at what sinks gave back: without a source it has no occasion of its own."""
         for sink in flow.sinks:
             self.engine.counters(sink.engine)
@@ -225,7 +151,7 @@ class Service:
         if attachment.ended or self._is_finishing(attachment, end):
             return
         serving = attachment.serving
-        self._forget(attachment, end)
+        self.forget(attachment, end)
         if serving:
             link.farewell(attachment.socket, end)
         else:
@@ -246,7 +172,8 @@ class Service:
         attachment.last_word = end
         return True
 
-    def _forget(self, attachment: Attachment | None, end: HubError) -> None:
+    def forget(self, attachment: Attachment | None, end: HubError) -> None:
+        """Take an attachment from the engine and the flow, its frames back; the socket is the caller's to close."""
         if attachment is None or attachment.ended:
             return
         if attachment.serving:
@@ -262,28 +189,6 @@ class Service:
             flow.withdraw_offer()
             if not self.stopping:
                 flow.prepare()
-
-    def drop(self, attachment: Attachment, end: HubError) -> None:
-        """Forget an attachment whose socket is somebody else's to close."""
-        self._forget(attachment, end)
-
-    def _end_early(
-        self, sock: socket.socket, attachment: Attachment | None, request: attach_pb2.AttachRequest, end: HubError
-    ) -> None:
-        if attachment is None or not attachment.ended:
-            self._forget(attachment, end)
-            self._note(request, end)
-        link.farewell(sock, end)
-
-    def _note(self, request: attach_pb2.AttachRequest, end: HubError) -> None:
-        """Book a failure under the plan's words: what a client made up has no place in metrics."""
-        name = admission.full_name(request.connection)
-        flow = self.flows.get(name)
-        if flow is None:
-            self.book.note("", "", request.client[:64], end)
-            return
-        known = {flow.plan.source.name, *(sink.name for sink in flow.plan.sinks)}
-        self.book.note(name, request.endpoint if request.endpoint in known else "", request.client[:64], end)
 
     def end_all(self, flow: Flow, end: HubError, *, endpoint: str | None = None) -> int:
         """End a flow's attachments, or those of one endpoint; returns how many."""
@@ -359,13 +264,6 @@ class Service:
         """Close what belongs to no flow."""
         if self._watch is not None:
             self._watch.cancel()
-
-
-def _say(sock: socket.socket, data: bytes) -> None:
-    try:
-        sock.send(data, socket.MSG_NOSIGNAL)
-    except OSError as error:
-        raise AttachmentEnded("PeerGone", f"the client is gone ({error.strerror})") from None
 
 
 def _fields(attachment: Attachment) -> dict[str, object]:

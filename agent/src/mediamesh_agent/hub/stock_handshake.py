@@ -175,7 +175,7 @@ class StockHandshake:
             await stock_serving.serve(service, flow, attachment, chunk, shared=shared)
         except BaseException as error:
             reason = error if isinstance(error, HubError) else AttachmentEnded("Withdrawn", "it was interrupted")
-            service.drop(attachment, reason)
+            service.forget(attachment, reason)
             raise
         if isinstance(machine, MasterHandshake):
             machine.confirm()

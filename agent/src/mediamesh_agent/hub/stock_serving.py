@@ -52,7 +52,8 @@ async def serve(service: Service, flow: Flow, attachment: Attachment, chunk: int
         number = _add_source(service, flow, attachment)
     else:
         number = _add_sink(service, flow, attachment, chunk, shared=shared)
-    service.begin(flow, attachment, number)
+    service.register(attachment, number)
+    service.begin(flow, attachment)
 
 
 def _add_source(service: Service, flow: Flow, attachment: Attachment) -> int:
