@@ -50,7 +50,7 @@ class End(Generic[Port, Taken]):
         self._turn = threading.Lock()
         self._attention = Attention()
         self._tether = Tether(self._wish, self._attention)
-        self._glanced = 0.0
+        self._glance_at = 0.0
         self._halt = None
 
     def open(self, timeout: float | None = None) -> Self:
@@ -172,15 +172,16 @@ class End(Generic[Port, Taken]):
     def _obtain(self, timeout: float | None) -> Taken:
         """Return a frame within the timeout or raise Timeout."""
         deadline = None
-        if not self._turn.acquire(blocking=False):
+        if not self._turn.acquire(False):  # by position: this is the way of every frame
             deadline = Deadline(timeout)
             if not self._turn.acquire(timeout=_lock_seconds(deadline)):
                 raise self._timeout(timeout)
         try:
-            if self.GLANCES:
-                self._glance()
             port: Port | None = self._tether.port
-            taken = None if port is None or self._halt is not None else self._take(port)
+            if port is None or self._halt is not None or (self.GLANCES and time.monotonic() > self._glance_at):
+                taken = None
+            else:
+                taken = self._take(port)
             if taken is None:
                 taken = self._await_frame(deadline or Deadline(timeout))
         finally:
@@ -194,8 +195,6 @@ class End(Generic[Port, Taken]):
         if not self._turn.acquire(blocking=False):
             return None
         try:
-            if self.GLANCES:
-                self._glance()
             return self._await_frame(Deadline(0))
         finally:
             self._turn.release()
@@ -206,6 +205,8 @@ class End(Generic[Port, Taken]):
             return self._try_open()
 
     def _await_frame(self, deadline: Deadline) -> Taken | None:
+        if self.GLANCES:
+            self._glance()
         while True:
             self._raise_halt()
             port: Port | None = self._tether.port
@@ -223,9 +224,7 @@ class End(Generic[Port, Taken]):
                 return None
 
     def _glance(self) -> None:
-        if time.monotonic() - self._glanced < GLANCE_EVERY:
-            return
-        self._glanced = time.monotonic()
+        self._glance_at = time.monotonic() + GLANCE_EVERY
         port: Port | None = self._tether.port
         if port is not None and self._attention.sleep(0):
             self._serve(port)

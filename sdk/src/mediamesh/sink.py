@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from mediamesh.end import End
 from mediamesh.errors import Closed, Interrupted
@@ -71,17 +71,17 @@ class Sink(End[SinkPort, ReceivedFrame]):
         """Give a frame back; the same as `frame.release()`."""
         frame.release()
 
-    def _take(self, port: SinkPort) -> ReceivedFrame | None:
-        frame: Any = port.take()  # of the class that it was given
+    def _take(self, port: Any) -> ReceivedFrame | None:
+        frame: ReceivedFrame | None = port.take()
         if frame is None:
             return None
-        frame.format = self._tether.format
+        frame.format = self._tether.format  # type: ignore[assignment]  # known while there is a port
         sequence = frame.sequence
         if sequence != self._last + 1 and self._last >= 0:
             self._on_gap(frame, sequence)
         self._new_port = False
         self._last = sequence
-        return cast("ReceivedFrame", frame)
+        return frame
 
     def _on_gap(self, frame: ReceivedFrame, sequence: int) -> None:
         self._dropped += max(sequence - self._last - 1, 0)

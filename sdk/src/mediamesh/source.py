@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from mediamesh.end import End
 from mediamesh.errors import FrameTooSmall
@@ -106,11 +106,11 @@ class Source(End[SourcePort, SourceFrame]):
         port: SourcePort | None = self._tether.port
         return self._tether.next_sequence if port is None else port.next_sequence
 
-    def _take(self, port: SourcePort) -> SourceFrame | None:
-        frame: Any = port.acquire()  # of the class that it was given
+    def _take(self, port: Any) -> SourceFrame | None:
+        frame: SourceFrame | None = port.acquire()
         if frame is not None:
-            frame.format = self._tether.format
-        return cast("SourceFrame | None", frame)
+            frame.format = self._tether.format  # type: ignore[assignment]  # known while there is a port
+        return frame
 
     def _on_detach(self, port: SourcePort) -> None:
         self._tether.next_sequence = port.next_sequence
