@@ -1,0 +1,77 @@
+"""The table of all cases: every row of the published page is one line here. Later ones are added the same way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.calm import Calm
+from bench.cases import (
+    attach,
+    copying_fan_out,
+    dpdk,
+    hub_cpu,
+    import_time,
+    latency,
+    small_frames,
+    stalled_sink,
+    uhd_fan_out,
+)
+from bench.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row: its name for `ONLY=`, what is measured, what is aimed at, and how to find out."""
+
+    name: str
+    what: str
+    target: str
+    run: Callable[[Calm], Outcome]
+
+
+CASES = (
+    Case(
+        "hub-cpu",
+        "hub CPU per frame and sink, 8.3 MB frames against 64 kB frames",
+        "≤ 1.2 times; ≤ 5 µs",
+        hub_cpu.run,
+    ),
+    Case(
+        "uhd-fan-out",
+        "2160p 4:2:2 10-bit at 60 frames/s to 16 sinks",
+        "every sink gets every frame; hub ≤ 10 % of a core; 0 bytes copied",
+        uhd_fan_out.run,
+    ),
+    Case(
+        "copying-fan-out",
+        "the same against copying fan-out (a memmove per sink), 8 sinks",
+        "≥ 50 times less hub CPU",
+        copying_fan_out.run,
+    ),
+    Case(
+        "latency",
+        "`send` to sink has the frame, event driven, 1 kB to 33 MB",
+        "the same for every size; ≤ 2 times iceoryx2's p50 and p99",
+        latency.event_driven,
+    ),
+    Case("latency-polling", "the same with a polling hub", "≤ 1.2 times iceoryx2's p50", latency.polling),
+    Case(
+        "small-frames",
+        "1 kB frames through the hub, native loops and Python loops on both ends",
+        "≥ 2 million/s native; ≥ 150,000/s Python",
+        small_frames.run,
+    ),
+    Case(
+        "dpdk",
+        "dpdk-testpmd → hub → dpdk-testpmd against testpmd ↔ testpmd, 1500 B and 60,000 B",
+        "reported as CPU time per packet and rate",
+        dpdk.run,
+    ),
+    Case(
+        "stalled-sink",
+        "one stalled sink (`dropOldest`) among 8: p99 latency of the other 7",
+        "within 10 % of the run without it",
+        stalled_sink.run,
+    ),
+    Case("attach", "attach to a flow with a 500 MB pool", "p99 ≤ 10 ms", attach.run),
+    Case("import", "`import mediamesh`", "≤ 80 ms, no NumPy imported", import_time.run),
+)
