@@ -3,7 +3,8 @@
 A source stamps every frame with its own pid, a count and a checksum over all that it wrote. A sink looks at every
 byte of every frame, and at what the sequence and the count say about frames that it did not get. Both say
 `attached` in a line of JSON, and on SIGTERM say in another one what they did or saw. A hoarder takes as many frames
-as it may have, says `full` and sits on them for ever.
+as it may have, says `full` and sits on them for ever. A restless one attaches and leaves again and again, at a
+steady rate, every other time after one frame.
 """
 
 import contextlib
@@ -31,13 +32,17 @@ ENOUGH = 32
 
 @dataclass(slots=True)
 class Seen:
-    """What a sink reports: `lost` by the sources' counts, `gaps` by the sequence; `flagged` after the first frame."""
+    """What a sink reports: `lost` by the sources' counts, `gaps` by the sequence.
+
+    `flagged` leaves out the first frame, and `times` are those of the first and of the last one.
+    """
 
     received: int = 0
     altered: int = 0
     lost: int = 0
     first: int = -1
     last: int = -1
+    times: list[int] = field(default_factory=list)
     gaps: list[list[int]] = field(default_factory=list)
     flagged: list[int] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
@@ -59,6 +64,7 @@ class Checker:
             self._compare(frame)
         seen.received += 1
         seen.last = frame.sequence
+        seen.times = [*seen.times[:1], frame.time]
         with memoryview(frame) as view:
             self._look_at_stamp(view)
 
@@ -146,8 +152,39 @@ def hoard(wish: dict[str, Any]) -> dict[str, Any]:
     return {"held": len(held)}
 
 
+def come_and_go(wish: dict[str, Any]) -> dict[str, Any]:
+    """Attach and leave `rounds` times, `rate` times a second if it can be done; say how long that took."""
+    attached(lambda: None)
+    began = time.monotonic()
+    for number in range(wish["rounds"]):
+        time.sleep(max(began + number / wish["rate"] - time.monotonic(), 0.0))
+        with mediamesh.open_sink(wish["connection"], endpoint=wish["endpoint"], start="newest") as flow:
+            if number % 2:
+                flow.receive().release()
+    return {"rounds": wish["rounds"], "seconds": time.monotonic() - began}
+
+
+def wait_in_vain(wish: dict[str, Any]) -> dict[str, Any]:
+    """Wait `rounds` times for a frame that does not come; say which was the shortest wait, in seconds."""
+    shortest = wish["pace"] * 2
+    with mediamesh.open_sink(wish["connection"], endpoint=wish["endpoint"]) as flow:
+        attached(flow.interrupt)
+        for _ in range(wish["rounds"]):
+            began = time.monotonic()
+            with contextlib.suppress(mediamesh.Timeout):
+                flow.receive(timeout=wish["pace"]).release()
+            shortest = min(shortest, time.monotonic() - began)
+    return {"shortest": shortest}
+
+
 ENDING = threading.Event()
-ROLES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"source": feed, "sink": take, "hoarder": hoard}
+ROLES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "source": feed,
+    "sink": take,
+    "hoarder": hoard,
+    "restless": come_and_go,
+    "waiter": wait_in_vain,
+}
 
 
 def attached(interrupt: Callable[[], None]) -> None:
@@ -165,6 +202,6 @@ def say(line: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asked = {"connection": "cam", "endpoint": "", "pace": 0.001, "size": 200, "wait_for_sinks": 0, "frames": 1}
+    asked = {"connection": "cam", "endpoint": "", "pace": 0.001, "size": 200, "wait_for_sinks": 0}
     asked |= json.loads(sys.argv[1])
     say(ROLES[asked["role"]](asked))

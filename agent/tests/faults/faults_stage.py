@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hub_rig import HubUnderTest, flow, sink, wait_until
 
@@ -99,10 +99,17 @@ def lossless(connection: str = "default/cam", **changes: Any) -> plan_pb2.FlowPl
     return flow(connection, **{**plan, **changes})
 
 
+class Watched(Protocol):
+    """A hub that can be looked at."""
+
+    def flow(self, connection: str = ...) -> hub_pb2.ObservedFlow:
+        """Return what is known of a flow."""
+
+
 class Chance:
     """Moments under load, by a seed."""
 
-    def __init__(self, hub: HubUnderTest, seed: int) -> None:
+    def __init__(self, hub: Watched, seed: int) -> None:
         self.random = random.Random(seed)
         self._hub = hub
 
@@ -112,11 +119,11 @@ class Chance:
         wait_until(lambda: self._hub.flow(connection).frames >= until, "the flow to go on")
 
 
-def all_taken(hub: HubUnderTest, sent: int, connection: str = "default/cam") -> None:
-    """Wait until every sink has taken the frame that was sent last."""
+def all_taken(hub: Watched, least: int = 0, connection: str = "default/cam") -> None:
+    """Wait until every sink has taken all that it was given, and the flow has come to frame number `least`."""
     wait_until(
         lambda: (
-            (now := hub.flow(connection)).next_sequence >= sent
+            (now := hub.flow(connection)).next_sequence >= least
             and all(one.received >= one.frames for one in now.attachments if one.role == "sink")
         ),
         "all frames to be taken",

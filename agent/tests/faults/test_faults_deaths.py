@@ -40,7 +40,7 @@ def test_what_a_killed_source_has_sent_arrives_and_the_next_one_goes_on(hub: Hub
                     chance.moment()
                     victim.kill()
                 wait_until(lambda: hub.flow().state == "Waiting", "its end to be noticed")
-            all_taken(hub, hub.flow().next_sequence)
+            all_taken(hub)
             for report in (one.end() for one in takers):
                 unharmed(report)
                 assert len(report["sources"]) == 4
@@ -85,7 +85,7 @@ def test_a_killed_hub_again_and_again(hub: HubUnderTest, seed: int) -> None:
             wait_until(lambda: len(hub.flow().attachments) == 2, "everybody to come back")
             chance.moment()
             feeding.end()
-            all_taken(hub, 0)
+            all_taken(hub)
             report = taking.end()
     assert report["altered"] == 0
     assert 1 <= len(report["flagged"]) <= 4

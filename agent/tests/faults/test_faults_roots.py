@@ -25,7 +25,7 @@ def test_a_second_hub_is_refused_plainly_and_the_first_goes_on(hub: HubUnderTest
             assert "Traceback" not in refused.stderr
         Chance(hub, 0).moment()
         feeding.end()
-        all_taken(hub, 0)
+        all_taken(hub)
         unharmed(taking.end())
 
 
@@ -73,7 +73,7 @@ def test_two_successors_at_once_leave_one_hub(hub: HubUnderTest) -> None:
         assert hub.process in running
         Chance(hub, 0).moment()
         feeding.end()
-        all_taken(hub, 0)
+        all_taken(hub)
         report = taking.end()
     unharmed(report)
     assert report["flagged"] == []
@@ -91,5 +91,5 @@ def test_after_any_end_the_folder_can_be_used_again(hub: HubUnderTest, number: i
             with acting(taker(), source(wait_for_sinks=1)) as (taking, feeding):
                 Chance(hub, 0).moment()
                 feeding.end()
-                all_taken(hub, 0)
+                all_taken(hub)
                 unharmed(taking.end())

@@ -1,0 +1,55 @@
+"""The recorder's disk is full: it says so, everybody else goes on, and it goes on itself when there is room."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults_stage import Chance, acting, lossless, source, taker, unharmed
+from hub_rig import HubUnderTest, bridge, running_hub, sink, wait_until
+
+
+@pytest.fixture
+def disk(free_dir: Path) -> Iterator[Path]:
+    """A media folder of 2 MiB: a file system of its own."""
+    folder = free_dir / "media"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.fail(f"tests of a full disk have to mount a small one: {mounted.stderr}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def hub(root: Path, disk: Path) -> Iterator[HubUnderTest]:
+    with running_hub(root, environment={"MEDIAMESH_MEDIA": str(disk)}) as running:
+        yield running
+
+
+def test_a_full_disk_ends_a_recording_and_nothing_else(hub: HubUnderTest, disk: Path) -> None:
+    recorder = sink("record", endpoint=bridge("file", '{"path": "cam.raw"}'), policy="block", max_attachments=1)
+    hub.apply(lossless(sinks=[sink(policy="block", queue=8), recorder]))
+    with acting(taker(endpoint="out"), source(size=16 << 10, wait_for_sinks=2)) as (taking, feeding):
+        for _ in range(3):
+            restarts = hub.observe().bridges[0].restarts
+            wait_until(lambda: hub.observe().bridges[0].restarts > restarts, "the recorder to give up")  # noqa: B023
+            assert "DiskFull: the disk is full" in hub.observe().bridges[0].last_error
+            Chance(hub, 0).moment()
+            for path in disk.iterdir():
+                path.unlink()
+            wait_until(lambda: recorded(disk) > 1 << 20, "it to go on when there is room")
+        feeding.end()
+        wait_until(lambda: taken(hub), "the last frame")
+        unharmed(taking.end())
+
+
+def taken(hub: HubUnderTest) -> bool:
+    return all(one.received == one.frames for one in hub.flow().attachments if one.endpoint == "out")
+
+
+def recorded(disk: Path) -> int:
+    return sum(path.stat().st_size for path in disk.iterdir())

@@ -1,0 +1,29 @@
+"""Two hundred sinks a second come and go, for ten seconds or, with `MEDIAMESH_LONG=1`, a minute.
+
+The sinks that stay lose nothing, and when it is over nothing is left. Two processes make the storm, so that its rate
+is the hub's and not that of one Python.
+"""
+
+from faults_stage import LONG, acting, all_taken, audited, lossless, source, taker, unharmed
+from hub_rig import HubUnderTest, sink
+
+RATE = 200
+SECONDS = 60 if LONG else 10
+STORMERS = 2
+
+
+def test_two_hundred_sinks_a_second_come_and_go(hub: HubUnderTest) -> None:
+    endpoints = [sink("stays", policy="block", queue=8), sink("comes", policy="block", queue=2, max_attachments=16)]
+    hub.apply(lossless(frames=96, sinks=endpoints))
+    stormer = {"role": "restless", "endpoint": "comes", "rate": RATE / STORMERS, "rounds": RATE * SECONDS // STORMERS}
+    stays = taker(endpoint="stays")
+    with audited(hub):
+        with acting(stays, stays, source(pace=0.005), *[stormer] * STORMERS) as (first, second, feeding, *storm):
+            for one in storm:
+                assert one.says()["seconds"] < (1.1 if LONG else 2.0) * SECONDS, "the rate of the storm"
+            feeding.end()
+            all_taken(hub)
+            for report in (first.end(), second.end()):
+                unharmed(report)
+                assert report["flagged"] == []
+    assert hub.flow().attachments == []
