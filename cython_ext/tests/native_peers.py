@@ -198,6 +198,11 @@ class Node:
         rings = self.own(RingRegion(queue))
         return self.own(HostilePeer(rings, self.engine.add_source(flow.number, rings, queue=queue)))
 
+    @staticmethod
+    def hub_side(rings: RingRegion) -> "HostilePeer":
+        """Return what writes those rings as a hub that is itself hostile would."""
+        return HostilePeer(rings, 0)
+
     def look(self) -> None:
         """Ask the engine what has happened, and keep it for `next_event`."""
         self._news += self.engine.events()

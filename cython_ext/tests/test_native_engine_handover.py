@@ -1,0 +1,260 @@
+"""An engine is frozen and another one goes on with its memory: clients see nothing of it, and nothing is lost."""
+
+import os
+import random
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from native_peers import (
+    PATIENCE,
+    Flow,
+    Node,
+    Policy,
+    Sink,
+    Source,
+    acquire,
+    receive,
+    send,
+    take,
+    until,
+    waiting,
+)
+
+from mediamesh_native.engine import Drained, Ended, Engine
+from mediamesh_native.pool import Pool, RingRegion
+from mediamesh_native.port import live_objects
+
+Anyone = Source | Sink
+State = dict[str, Any]
+
+
+def adopt(pool: Pool) -> Pool:
+    return Pool(pool.frames, pool.capacity, fd=os.dup(pool.fd))
+
+
+def adopt_rings(rings: RingRegion, queue: int) -> RingRegion:
+    events = [os.dup(rings.s2m_event), os.dup(rings.m2s_event)]
+    return RingRegion(queue, fd=os.dup(rings.fd), s2m_event=events[0], m2s_event=events[1])
+
+
+class Succession:
+    """One engine after another over the same memory; `node` made everything first."""
+
+    def __init__(self, node: Node, flows: list[Flow], clients: list[Anyone]) -> None:
+        self.node, self.flows, self.clients = node, flows, clients
+        self._ours: list[Pool | RingRegion | Engine] = []
+
+    def hand_over(self, change: Callable[[State], None] = lambda state: None) -> Engine:
+        """Let a new engine take the place of the node's, with descriptors of its own."""
+        state: State = self.node.engine.freeze()
+        queues = {
+            peer["id"]: peer["queue"] for flow in state["flows"] for peer in [flow["source"], *flow["sinks"]] if peer
+        }
+        change(state)
+        pools = {(flow.number, region): adopt(pool) for flow in self.flows for region, pool in flow.pools.items()}
+        rings = {client.number: adopt_rings(client.rings, queues[client.number]) for client in self.clients}
+        try:
+            successor = Engine.thaw(state, pools, rings)
+        except BaseException:
+            self._close([*pools.values(), *rings.values()])
+            raise
+        self.node.engine.close()
+        self._close(self._ours)
+        self._ours = [successor, *pools.values(), *rings.values()]
+        self.node.engine = successor
+        successor.start()
+        return successor
+
+    def close(self) -> None:
+        self._close(self._ours)
+
+    @staticmethod
+    def _close(things: list[Any]) -> None:
+        for thing in things:
+            thing.close()
+
+
+@contextmanager
+def succession(node: Node, flows: list[Flow], clients: list[Anyone]) -> Iterator[Succession]:
+    line = Succession(node, flows, clients)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+def test_everything_goes_on_where_it_was() -> None:
+    with Node() as node:
+        flow = node.flow(frames=32)
+        source, sink = node.source(flow), node.sink(flow)
+        for number in range(5):
+            send(source, number)
+        held = [take(sink), take(sink)]
+        node.sent(flow, 5)
+        counters, flow_counters = node.engine.counters(sink.number), node.engine.flow_counters(flow.number)
+        with succession(node, [flow], [source, sink]) as line:
+            engine = line.hand_over()
+            assert engine.counters(sink.number) == counters
+            assert engine.flow_counters(flow.number) == flow_counters
+            for frame in reversed(held):
+                frame.release()
+            assert waiting(sink) == [2, 3, 4]
+            assert send(source, 5) == 5
+            assert receive(sink) == 5
+            until(lambda: engine.counters(sink.number).occupancy == 0)
+            assert node.free(flow) == 32 - 1 - 8
+            assert receive(node.sink(flow, newest=True)) == 5
+
+
+def test_what_happens_while_nobody_looks_is_found_afterwards() -> None:
+    with Node() as node:
+        flow = node.flow(frames=32)
+        source, sink = node.source(flow), node.sink(flow)
+        send(source, 0)
+        held = take(sink)
+        node.sent(flow, 1)
+        node.engine.freeze()
+        for number in range(1, 6):
+            send(source, number)
+        held.release()
+        with succession(node, [flow], [source, sink]) as line:
+            line.hand_over()
+            assert [receive(sink) for _ in range(5)] == [1, 2, 3, 4, 5]
+
+
+def test_freezing_and_going_on_is_allowed_too() -> None:
+    with Node() as node:
+        flow = node.flow()
+        source, sink = node.source(flow), node.sink(flow)
+        for number in range(20):
+            frame = acquire(source)
+            node.engine.freeze()
+            assert frame.send() == number
+            node.engine.start()
+            take(sink).release()
+
+
+def test_what_was_not_yet_told_is_told_by_the_successor() -> None:
+    with Node() as node:
+        flow = node.flow(frames=16)
+        source, slow = node.source(flow), node.sink(flow, 1, "disconnect")
+        send(source, 0)
+        send(source, 1)
+        node.sent(flow, 2)
+        node.engine.remove(source.number)
+        node.new_pool(flow, 16, 2)
+        node.engine.remove_flow(node.engine.add_flow())
+        with succession(node, [flow], [slow]) as line:
+            engine = line.hand_over()
+            assert select.select([engine.event_fd], [], [], PATIENCE)[0]
+            assert engine.events() == [Ended(slow.number, "SlowSink")]
+            engine.remove(slow.number)
+            assert node.next_event(Drained) == Drained(flow.number, 1)
+            assert engine.events() == []
+
+
+def test_numbers_stay_and_new_ones_are_new() -> None:
+    with Node() as node:
+        flow = node.flow()
+        gone, sink = node.sink(flow), node.sink(flow)
+        node.engine.remove(gone.number)
+        with succession(node, [flow], [sink]) as line:
+            engine = line.hand_over()
+            with pytest.raises(KeyError):
+                engine.counters(gone.number)
+            assert engine.add_flow() > flow.number
+            assert node.sink(flow).number != sink.number
+
+
+@pytest.mark.parametrize("policy", ["block", "dropOldest"])
+def test_sleepers_are_woken_by_the_successor(policy: Policy) -> None:
+    with Node() as node:
+        flow = node.flow(frames=4)
+        source, sink = node.source(flow, 2), node.sink(flow, 2, policy)
+        with succession(node, [flow], [source, sink]) as line:
+            received: list[int] = []
+            consumer = threading.Thread(target=lambda: received.extend(receive(sink) for _ in range(40)))
+            consumer.start()
+            for number in range(40):
+                send(source, number)
+                if number % 4 == 0:
+                    line.hand_over()
+                until(lambda number=number: len(received) > number)  # type: ignore[misc]
+            consumer.join()
+            assert received == list(range(40))
+
+
+@pytest.mark.parametrize("change", [{"version": 99}, {"flows": [{}]}])
+def test_a_state_that_cannot_be_thawed_leaves_nothing_open(change: State) -> None:
+    with Node() as node:
+        flow = node.flow()
+        source = node.source(flow)
+        before = live_objects()
+        with succession(node, [flow], [source]) as line:
+            with pytest.raises((ValueError, KeyError)):
+                line.hand_over(lambda state: state.update(change))
+            assert live_objects() == before
+            node.engine.start()  # the old one goes on
+            send(source, 1)
+            node.sent(flow, 1)
+
+
+def test_another_geometry_is_refused() -> None:
+    with Node() as node:
+        flow = node.flow(frames=16)
+
+        def shrink(state: State) -> None:
+            state["flows"][0]["pools"][0]["frames"] = 15
+
+        with succession(node, [flow], []) as line, pytest.raises(ValueError, match="another geometry"):
+            line.hand_over(shrink)
+
+
+FRAMES_BETWEEN = random.Random(5)
+
+
+END = 4  # the flag of the last frame
+
+
+def produce(source: Source, stop: threading.Event) -> None:
+    number = 0
+    while not stop.is_set():
+        send(source, number)
+        number += 1
+    last = acquire(source)
+    last.flags = END
+    last.send()
+
+
+def consume(sink: Sink, seen: list[int]) -> None:
+    number, flags = 0, 0
+    while not flags & END:
+        frame = take(sink)
+        assert frame.sequence == number, f"frame {number} was lost"
+        flags = frame.flags
+        frame.release()
+        number += 1
+    seen.append(number)
+
+
+def test_a_hundred_hand_overs_under_load_lose_nothing() -> None:
+    stop, seen = threading.Event(), list[int]()
+    with Node() as node:
+        flow = node.flow(frames=1 + 8 + 2 * 8)
+        source, sinks = node.source(flow), [node.sink(flow, 8, "block") for _ in range(2)]
+        threads = [threading.Thread(target=consume, args=(sink, seen)) for sink in sinks]
+        threads.append(threading.Thread(target=produce, args=(source, stop)))
+        with succession(node, [flow], [source, *sinks]) as line:
+            for thread in threads:
+                thread.start()
+            for _ in range(100):
+                node.sent(flow, node.engine.flow_counters(flow.number).frames + FRAMES_BETWEEN.randrange(20))
+                line.hand_over()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            assert seen == [node.engine.flow_counters(flow.number).frames] * 2
