@@ -14,6 +14,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from posix.unistd cimport write
 
+from mediamesh_native.frames cimport activate
 from mediamesh_native.layout cimport mm_monotonic
 from mediamesh_native.loop cimport (
     EPOLL_CTL_ADD, EPOLLIN, EVENTS, MM_WAKE, TABLE, TICK_MS, epoll_ctl, epoll_event, epoll_wait, serve_active, serve_all,
@@ -162,10 +163,14 @@ cdef class EngineThread:
         live.opened("engine")
 
     def start(self):
-        """Start (or, after `freeze`, resume) the thread."""
+        """Start (or, after `freeze`, resume) the thread. Everybody is looked at once: signals may have been missed."""
+        cdef uint32_t i
         self._ensure_open()
         if self.running:
             return
+        for i in range(self.state.table_size):
+            if self.state.table[i] != NULL:
+                activate(self.state, self.state.table[i])
         self.state.stopping = False
         if pthread_create(&self.thread, NULL, run, self.shared):
             raise RuntimeError("the engine thread cannot be started")

@@ -101,6 +101,15 @@ cdef inline bint withdraw_oldest(Engine_ *engine, Attachment *sink) noexcept nog
     return sink.free_slot_count > 0
 
 
+cdef inline void take_all_waiting(Attachment *sink) noexcept nogil:
+    """Leave nothing for a sink to take that is removed but still runs: its frames will be filled anew."""
+    cdef uint64_t claim = mm_load64(&sink.extension.claim)
+    cdef int tries = sink.s2m_mask + 2  # each failure is a frame taken; a sink that writes nonsense harms itself
+    while claim < sink.head and tries and not mm_swap64(&sink.extension.claim, claim, sink.head):
+        claim = mm_load64(&sink.extension.claim)
+        tries -= 1
+
+
 cdef inline bint make_room(Engine_ *engine, Attachment *sink) noexcept nogil:
     """A free slot and a free ring position for one more frame, by the sink's policy; False: this frame is not for it."""
     if sink.free_slot_count == 0:

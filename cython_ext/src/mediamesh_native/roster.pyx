@@ -10,7 +10,7 @@ from collections import namedtuple
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
-from mediamesh_native.fanout cimport free_slot, publish, take_returns
+from mediamesh_native.fanout cimport free_slot, publish, take_all_waiting, take_returns
 from mediamesh_native.flowtable cimport FlowTable
 from mediamesh_native.frames cimport activate, errno
 from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extension, mm_load16, mm_load64, mm_ring, mm_store16, ring_info
@@ -322,6 +322,8 @@ cdef class Roster(FlowTable):
 
     cdef void _leave(self, Flow *flow, Attachment *sink) noexcept:
         cdef uint32_t i
+        if sink.stock == NULL:
+            take_all_waiting(sink)
         for i in range(sink.queue):
             if sink.slots[i].used:
                 free_slot(self.state, sink, <uint16_t> i)
