@@ -7,7 +7,7 @@ so a return that was invented or repeated is noticed.
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
-from mediamesh_native.frames cimport activate, drop_frame, end, hold_frame, wake_receiver
+from mediamesh_native.frames cimport activate, end, free_slot, hold_frame, wake_receiver
 from mediamesh_native.layout cimport (
     MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_info, mm_load16, mm_load64, mm_store16, mm_swap64, mm_take_desc,
 )
@@ -16,15 +16,6 @@ from mediamesh_native.model cimport (
     BAD_RETURN, BLOCK, CLAIM_JUMP, DISCONNECT, DROP_OLDEST, INDEX_JUMP, NO_FAULT, SLOW_SINK,
     Attachment, Engine_, Flow, PoolState, Slot,
 )
-
-
-cdef inline void free_slot(Engine_ *engine, Attachment *sink, uint16_t index) noexcept nogil:
-    cdef Slot *slot = &sink.slots[index]
-    slot.used = False
-    slot.tag += 1
-    sink.free_slots[sink.free_slot_count] = index
-    sink.free_slot_count += 1
-    drop_frame(engine, slot.pool, slot.frame)
 
 
 cdef inline bint take_back(Engine_ *engine, Attachment *sink, uint32_t metadata) noexcept nogil:

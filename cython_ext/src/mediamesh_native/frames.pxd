@@ -6,7 +6,7 @@ from posix.unistd cimport write
 from mediamesh_native.layout cimport MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_monotonic, mm_ring, mm_store16
 from mediamesh_native.model cimport (
     EVENT_BLOCKED, FRAME_FREE, FRAME_LIVE, FRAME_POSTED, NO_FAULT, SOURCE_REGION,
-    Attachment, Engine_, Fault, Flow, PoolState,
+    Attachment, Engine_, Fault, Flow, PoolState, Slot,
 )
 
 cdef extern from "<errno.h>" nogil:
@@ -73,6 +73,16 @@ cdef inline void drop_frame(Engine_ *engine, PoolState *pool, uint32_t frame) no
     pool.free_count += 1
     if pool.replaced and pool.live == 0:
         report(engine)
+
+
+cdef inline void free_slot(Engine_ *engine, Attachment *sink, uint16_t index) noexcept nogil:
+    """A sink's reference to a frame ends."""
+    cdef Slot *slot = &sink.slots[index]
+    slot.used = False
+    slot.tag += 1
+    sink.free_slots[sink.free_slot_count] = index
+    sink.free_slot_count += 1
+    drop_frame(engine, slot.pool, slot.frame)
 
 
 cdef inline void wake_source(Engine_ *engine, Attachment *source) noexcept nogil:

@@ -10,9 +10,9 @@ from collections import namedtuple
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
-from mediamesh_native.fanout cimport free_slot, publish, take_all_waiting, take_returns
+from mediamesh_native.fanout cimport publish, take_all_waiting, take_returns
 from mediamesh_native.flowtable cimport FlowTable
-from mediamesh_native.frames cimport activate, errno
+from mediamesh_native.frames cimport activate, errno, free_slot
 from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extension, mm_load16, mm_load64, mm_ring, mm_store16, ring_info
 from mediamesh_native.loop cimport EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, TABLE, epoll_ctl, epoll_event, look_up
 from mediamesh_native.model cimport (

@@ -10,7 +10,7 @@ memory that its owner can still truncate is never mapped: pread and pwrite fail 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from mediamesh_native.frames cimport drop_frame, end, wake_receiver
+from mediamesh_native.frames cimport end, free_slot, wake_receiver
 from mediamesh_native.layout cimport (
     MM_DESC_NEXT, MM_FRAME_MAGIC, MM_HEADER_SIZE, mm_desc, mm_header, mm_load16, mm_monotonic, mm_ring, mm_store16, mm_tai,
     mm_take_desc,
@@ -59,15 +59,6 @@ cdef inline void pop_fifo(Attachment *sink) noexcept nogil:
     stock.progress = 0
 
 
-cdef inline void give_up_slot(Engine_ *engine, Attachment *sink, uint16_t index) noexcept nogil:
-    cdef Slot *slot = &sink.slots[index]
-    slot.used = False
-    slot.tag += 1
-    sink.free_slots[sink.free_slot_count] = index
-    sink.free_slot_count += 1
-    drop_frame(engine, slot.pool, slot.frame)
-
-
 cdef inline void stock_reclaim_ring(Engine_ *engine, Attachment *sink, uint32_t which) noexcept nogil:
     """As slave: positions that the peer is done with; what it still has of a shared frame ends there."""
     cdef Stock *stock = sink.stock
@@ -82,7 +73,7 @@ cdef inline void stock_reclaim_ring(Engine_ *engine, Attachment *sink, uint32_t 
     while ring.seen != tail:
         slot = &stock.slot_of[which * (ring.mask + 1) + (ring.seen & ring.mask)]
         if slot[0]:
-            give_up_slot(engine, sink, slot[0] - 1)
+            free_slot(engine, sink, slot[0] - 1)
             slot[0] = 0
         ring.seen += 1
 
@@ -106,10 +97,10 @@ cdef inline bint stock_withdraw(Engine_ *engine, Attachment *sink) noexcept nogi
         # The one being copied stays; the one behind it goes, and the first takes its place.
         first = stock.fifo[place]
         place = (place + 1) % sink.queue
-        give_up_slot(engine, sink, stock.fifo[place])
+        free_slot(engine, sink, stock.fifo[place])
         stock.fifo[place] = <uint16_t> first
     else:
-        give_up_slot(engine, sink, stock.fifo[place])
+        free_slot(engine, sink, stock.fifo[place])
     stock.fifo_start = (stock.fifo_start + 1) % sink.queue
     stock.fifo_count -= 1
     sink.dropped += 1
@@ -241,9 +232,9 @@ cdef inline bint stock_deliver(Engine_ *engine, Attachment *sink) noexcept nogil
         if stock.oversize:
             stock.oversize = False
             sink.dropped += 1
-            give_up_slot(engine, sink, index)
+            free_slot(engine, sink, index)
         elif stock.master or not stock.shared:
-            give_up_slot(engine, sink, index)
+            free_slot(engine, sink, index)
     return False
 
 
