@@ -138,7 +138,7 @@ class Attachment:
         self.events.append(event)
         if isinstance(event, RegionAdded | RingAdded):
             self.fds.append(event.fd)
-        if isinstance(event, RegionAdded):
+        if isinstance(event, RegionAdded) and event.index == 0:  # it has the rings; buffers need no mapping
             check_memory_fd(event.fd, event.size)
         if isinstance(event, RingAdded):
             check_eventfd(event.fd)

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from memif_ends import open_descriptors
@@ -276,6 +277,18 @@ def test_a_ring_in_memory_that_can_shrink_is_not_adopted() -> None:
     with pytest.raises(ValueError, match="not sealed"):
         StockRings.adopt(regions, peer.announced_rings, media_s2m=True)
     peer.close()
+
+
+def test_buffers_in_a_file_that_could_make_us_wait_are_not_adopted(tmp_path: Path) -> None:
+    peer = StockSlave(media_s2m=True)
+    regions = [peer.announced_regions[0], (os.open(tmp_path / "slow", os.O_RDWR | os.O_CREAT), 4096)]
+    os.ftruncate(regions[1][0], 4096)
+    try:
+        with pytest.raises(ValueError, match="region 1"):
+            StockRings.adopt(regions, peer.announced_rings, media_s2m=True).close()
+    finally:
+        os.close(peer.announced_regions[1][0])
+        peer.close()
 
 
 def test_without_a_ring_for_the_media_nothing_is_adopted() -> None:
