@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 import mediamesh
-from bench.actors.native import native_port
+from bench.actors.native import sink_port
 from bench.actors.obey import obey
 from bench.actors.stamp import STAMP
 from mediamesh_native.port import drain
@@ -52,7 +52,7 @@ class MeshSink:
 
     def drained(self, connection: str, count: int) -> float:
         """Take `count` frames without the interpreter; return the seconds between the first and the last."""
-        port = native_port(self._sinks[connection])
+        port = sink_port(self._sinks[connection])
         if drain(port, 1, 30_000_000_000) != 1:
             raise TimeoutError("the first frame did not come")
         started = time.monotonic()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 import mediamesh
-from bench.actors.native import native_port
+from bench.actors.native import source_port
 from bench.actors.obey import obey
 from bench.actors.pace import ticks
 from bench.actors.stamp import STAMP
@@ -56,7 +56,7 @@ class MeshSource:
 
     def pumped(self, connection: str, count: int, length: int) -> int:
         """Send without a pause and without the interpreter; return how many were."""
-        port = native_port(self._sources[connection])
+        port = source_port(self._sources[connection])
         return pump(port, count, length, 10_000_000_000)
 
 

@@ -22,8 +22,8 @@ from mediamesh_protos import plan_pb2
 
 WARM = 0.5
 SECONDS = 1.5
-ROUNDS = 4
-QUEUE = 128
+ROUNDS = 3
+QUEUE = 512
 
 Figures = dict[str, float]
 

@@ -19,7 +19,7 @@ from bench.turns import in_turns, spread
 SINKS = 8
 RATE = 60.0
 FRAMES = 120
-ROUNDS = 6
+ROUNDS = 5
 LARGE = Flow("large", 1920 * 1080 * 4, sinks=SINKS)
 SMALL = Flow("small", 64_000, sinks=SINKS)
 

@@ -6,6 +6,7 @@ saves ours the first. While iceoryx2 has its turn a polling hub is stopped, so t
 """
 
 import contextlib
+import math
 import os
 import statistics
 from collections.abc import Callable
@@ -30,14 +31,14 @@ Samples = dict[str, list[list[int]]]
 def event_driven(calm: Calm) -> Outcome:
     """Measure with a hub that sleeps."""
     rounds = _measure(calm, polling=False)
-    return _judge(rounds, p50_bound=2.0, p99_bound=2.0, limit="Two wake-ups of sleeping threads against one")
+    return _judge(rounds, bounds=(2.0, 2.0, MOST_SPREAD), limit="Two wake-ups of sleeping threads against one")
 
 
 def polling(calm: Calm) -> Outcome:
     """Measure with a hub whose engine never sleeps."""
     rounds = _measure(calm, polling=True)
     limit = "One wake-up each; the polling engine needs a CPU that nobody else wants"
-    return _judge(rounds, p50_bound=1.2, p99_bound=None, limit=limit)
+    return _judge(rounds, bounds=(1.2, math.inf, math.inf), limit=limit)
 
 
 def _measure(calm: Calm, *, polling: bool) -> Samples:
@@ -82,32 +83,43 @@ def _theirs(publisher: Actor, subscriber: Actor, size: int, polling: Mesh | None
 def _figures(rounds: Samples, who: str) -> dict[str, Any]:
     """Return p50 and p99 in µs, over all and per size: medians over the rounds."""
     p50 = {size: _median(rounds[f"{who} {size}"], 0.5) for size in SIZES}
+    pooled = {size: list(chain(*rounds[f"{who} {size}"])) for size in SIZES}
     together = [list(chain(*parts)) for parts in zip(*(rounds[f"{who} {size}"] for size in SIZES), strict=True)]
     return {
         "p50": _median(together, 0.5),
         "p99": _median(together, 0.99),
         "p50_by_size": p50,
-        "p99_by_size": {
-            size: round(percentile(list(chain(*rounds[f"{who} {size}"])), 0.99) / 1e3, 1) for size in SIZES
+        "p99_by_size": {size: round(percentile(pooled[size], 0.99) / 1e3, 1) for size in SIZES},
+        "rounds_p50_by_size": {
+            size: [round(percentile(each, 0.5) / 1e3, 1) for each in rounds[f"{who} {size}"]] for size in SIZES
         },
         "rounds_p50": [round(percentile(each, 0.5) / 1e3, 1) for each in together],
         "rounds_p99": [round(percentile(each, 0.99) / 1e3, 1) for each in together],
-        "size_spread": max(p50.values()) / min(p50.values()),
+        "size_spread": _size_spread(rounds, who),
     }
+
+
+def _size_spread(rounds: Samples, who: str) -> float:
+    """Return the largest to the smallest p50 of all sizes, each measured by the others of its own round."""
+    by_round = zip(*([percentile(each, 0.5) for each in rounds[f"{who} {size}"]] for size in SIZES), strict=True)
+    relative = [[each / statistics.median(sizes) for each in sizes] for sizes in by_round]
+    medians = [statistics.median(of_a_size) for of_a_size in zip(*relative, strict=True)]
+    return float(max(medians) / min(medians))
 
 
 def _median(rounds: list[list[int]], share: float) -> float:
     return round(statistics.median(percentile(each, share) for each in rounds) / 1e3, 1)
 
 
-def _judge(rounds: Samples, *, p50_bound: float, p99_bound: float | None, limit: str) -> Outcome:
+def _judge(rounds: Samples, *, bounds: tuple[float, float, float], limit: str) -> Outcome:
+    """Judge the ratios of p50 and p99, and the spread over the sizes."""
     ours, theirs = _figures(rounds, "mesh"), _figures(rounds, "iceoryx2")
     middle, tail = ours["p50"] / theirs["p50"], ours["p99"] / theirs["p99"]
-    same = ours["size_spread"] <= MOST_SPREAD
+    ratios = (middle, tail, ours["size_spread"])
     return Outcome(
         value=ours["p50"],
         unit="µs, p50",
-        holds=same and middle <= p50_bound and (p99_bound is None or tail <= p99_bound),
+        holds=all(ratio <= bound for ratio, bound in zip(ratios, bounds, strict=True)),
         shown=(
             f"p50 {ours['p50']} µs ({middle:.2f} times {theirs['p50']}), p99 {ours['p99']} µs ({tail:.2f} times "
             f"{theirs['p99']}); largest to smallest p50 of all sizes {ours['size_spread']:.2f}"
