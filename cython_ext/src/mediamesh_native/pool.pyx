@@ -17,6 +17,7 @@ import warnings
 
 from libc.stdint cimport uint64_t
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
+from posix.unistd cimport close
 
 from mediamesh_native.layout cimport MM_COOKIE, MM_HEADER_SIZE, MM_MASK_INT, mm_ring
 
@@ -123,15 +124,19 @@ cdef class Pool:
         return self.base
 
     def close(self):
-        """Give the memory back, as far as no client has it mapped."""
+        """Give the memory back, as far as no client has it mapped. Takes long for large pools and releases the GIL."""
+        cdef char *base = self.base
+        cdef uint64_t size = self.size
+        cdef int fd = self.fd
         if self.closed:
             return
         self.closed = True
-        if self.base != NULL:
-            munmap(self.base, self.size)
-            self.base = NULL
-        os.close(self.fd)
+        self.base = NULL
         self.fd = -1
+        with nogil:
+            if base != NULL:
+                munmap(base, size)
+            close(fd)
         live.closed("pool")
 
     def __dealloc__(self):

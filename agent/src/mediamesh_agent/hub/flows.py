@@ -163,7 +163,7 @@ class Flow:
     def drained(self, region: int) -> None:
         """Give back an old pool: no frame of it is anywhere."""
         live = self.pools.pop(region)
-        self.maker.close(live.pool, live.geometry)
+        self.maker.close_later(live.pool, live.geometry)
 
     def drop_spare(self) -> None:
         """Give up the pool that was made ahead."""
@@ -177,8 +177,9 @@ class Flow:
             self.making.cancel()
         self.drop_spare()
         self.withdraw_offer()
-        for region in list(self.pools):
-            self.drained(region)
+        for live in self.pools.values():
+            self.maker.close(live.pool, live.geometry)
+        self.pools.clear()
 
     @property
     def pool_bytes(self) -> int:
