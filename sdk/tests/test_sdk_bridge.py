@@ -29,6 +29,8 @@ class Counter:
             raise WrongLength("settings\\nthat cannot work")
 
     def run(self, context):
+        if "nothing" in context.config:
+            return
         if "crash" in context.config:
             raise RuntimeError("the disk is full")
         count = 0
@@ -88,6 +90,20 @@ def test_a_bridge_runs_until_it_is_told_to_stop(
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (out, err, process.returncode) == (f"10 True {free_dir}\n", "", 0)
+    assert (free_dir / "lock").read_text() == ""  # it was stopped, it was not done
+
+
+def test_who_is_done_for_good_says_so_in_the_lock_file_until_the_next_run(
+    free_dir: Path, counter: dict[str, str]
+) -> None:
+    lock = free_dir / "lock"
+    for _ in range(2):
+        process = start(counter, instruction(free_dir, config={"nothing": 1}))
+        assert process.communicate(timeout=60) == ("", "")
+        assert (process.returncode, lock.read_text()) == (0, "done\n")
+    process = start(counter, instruction(free_dir, config={"crash": 1}))
+    process.communicate(timeout=60)
+    assert (process.returncode, lock.read_text()) == (1, "")
 
 
 @pytest.mark.parametrize(

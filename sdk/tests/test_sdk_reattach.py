@@ -192,3 +192,17 @@ def test_a_refusal_after_the_return_is_raised(own_mesh: Mesh) -> None:
             wait_until(lambda: attach_by_polling(sink), "the sink's return")
             source.send(b"x", timeout=30)
             sink.receive(30).release()
+
+
+def test_who_closes_says_goodbye(mesh: Mesh) -> None:
+    mesh.apply(connection())
+    before = len(mesh.observe().ended)
+    for _ in range(5):
+        with mediamesh.open_sink("cam", timeout=30), mediamesh.open_source("cam", timeout=30) as source:
+            source.send(b"a pool that the sink was told of and did not hear", timeout=30)
+        wait_until(lambda: not mesh.attachments("sink") and not mesh.attachments("source"), "both ends")
+    sink = mediamesh.open_sink("cam", timeout=30)
+    with pytest.warns(ResourceWarning):
+        del sink
+    wait_until(lambda: not mesh.attachments("sink"), "the end of the one that was dropped")
+    assert len(mesh.observe().ended) == before

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mediamesh_agent.hub import supervisor as supervision
-from mediamesh_agent.hub.bridge_process import Instruction, Launcher, LineReader, lock_holder
+from mediamesh_agent.hub.bridge_process import Instruction, Launcher, LineReader, lock_holder, says_done
 from mediamesh_agent.hub.supervisor import Supervisor
 from mediamesh_protos import hub_pb2
 
@@ -125,6 +125,57 @@ def test_a_good_end_is_for_good(free_dir: Path) -> None:
         await until(lambda: rig.observed().state == "Stopped")
         rig.supervisor.arrange([told])
         assert (rig.observed().state, rig.observed().restarts, rig.observed().pid) == ("Stopped", 0, 0)
+
+    run(free_dir, scenario)
+
+
+def test_who_was_done_before_this_hub_came_is_not_started(free_dir: Path) -> None:
+    async def scenario(rig: Rig) -> None:
+        told, other = rig.instruction(exit=0), rig.instruction(exit=1)
+        rig.launcher.lock(told).write_text("done\n")
+        rig.supervisor.arrange([told])
+        assert (rig.observed().state, rig.observed().pid) == ("Stopped", 0)
+        rig.supervisor.arrange([other])
+        await until(lambda: rig.observed().restarts)
+        assert not rig.launcher.lock(told).exists()
+
+    run(free_dir, scenario)
+
+
+@pytest.mark.parametrize("state", ["Running", "Stopped"])
+def test_who_was_done_during_a_handover_is_not_started(free_dir: Path, state: str) -> None:
+    async def scenario(rig: Rig) -> None:
+        told = rig.instruction()
+        rig.launcher.lock(told).write_text("done\n")
+        seen = hub_pb2.ObservedBridge(connection="default/cam", endpoint="out", state=state, restarts=7)
+        rig.supervisor.restore([seen], lambda *_: told)
+        rig.supervisor.arrange([told])
+        assert (rig.observed().state, rig.observed().pid, rig.observed().restarts) == ("Stopped", 0, 7)
+
+    run(free_dir, scenario)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "link", "empty", "other"])
+def test_only_a_lock_file_that_says_so_says_done(free_dir: Path, kind: str) -> None:
+    lock = free_dir / "x.lock"
+    (free_dir / "elsewhere").write_text("done\n")
+    if kind == "folder":
+        lock.mkdir()
+    elif kind == "link":
+        lock.symlink_to(free_dir / "elsewhere")
+    elif kind != "missing":
+        lock.write_text("" if kind == "empty" else "done, but not quite")
+    assert not says_done(lock)
+    assert says_done(free_dir / "elsewhere")
+
+
+def test_a_clean_end_clears_the_last_error(free_dir: Path) -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.supervisor.arrange([rig.instruction(exit=3, says=["NoSuchFile: a.mp4 is not there"])])
+        await until(lambda: rig.observed().last_error)
+        rig.supervisor.arrange([rig.instruction(exit=0, says=["a warning on the way"])])
+        await until(lambda: rig.observed().state == "Stopped")
+        assert (rig.observed().pid, rig.observed().last_error) == (0, "")
 
     run(free_dir, scenario)
 

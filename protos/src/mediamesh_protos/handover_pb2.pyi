@@ -212,6 +212,7 @@ class HandoverAttachment(_message.Message):
     RINGS_FIELD_NUMBER: _builtins.int
     S2M_EVENT_FIELD_NUMBER: _builtins.int
     M2S_EVENT_FIELD_NUMBER: _builtins.int
+    LAST_WORD_FIELD_NUMBER: _builtins.int
     attachment: _builtins.int
     engine: _builtins.int
     endpoint: _builtins.str
@@ -230,6 +231,10 @@ class HandoverAttachment(_message.Message):
     m2s_event: _builtins.int
     @_builtins.property
     def unacknowledged(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def last_word(self) -> Global___HandoverEnd:
+        """of a source that has left before all that it sent was given to its sinks"""
+
     def __init__(
         self,
         *,
@@ -250,14 +255,37 @@ class HandoverAttachment(_message.Message):
         rings: _builtins.int = ...,
         s2m_event: _builtins.int = ...,
         m2s_event: _builtins.int = ...,
+        last_word: Global___HandoverEnd | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_word", b"last_word"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "endpoint", b"endpoint", "engine", b"engine", "folder", b"folder", "kind", b"kind", "m2s_event", b"m2s_event", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "rings", b"rings", "role", b"role", "s2m_event", b"s2m_event", "socket", b"socket", "unacknowledged", b"unacknowledged", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "endpoint", b"endpoint", "engine", b"engine", "folder", b"folder", "kind", b"kind", "last_word", b"last_word", "m2s_event", b"m2s_event", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "rings", b"rings", "role", b"role", "s2m_event", b"s2m_event", "socket", b"socket", "unacknowledged", b"unacknowledged", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HandoverAttachment: _TypeAlias = HandoverAttachment  # noqa: Y015
+
+@_typing.final
+class HandoverEnd(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandoverEnd: _TypeAlias = HandoverEnd  # noqa: Y015
 
 @_typing.final
 class EngineState(_message.Message):

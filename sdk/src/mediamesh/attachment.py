@@ -4,6 +4,7 @@ The hub speaks whenever it likes: lock-step until the link is up, afterwards one
 that is readable is handled, then the caller sleeps on the socket together with everything else.
 """
 
+import contextlib
 import os
 import socket
 import time
@@ -13,6 +14,7 @@ from mediamesh.errors import HubMisbehaves, HubUnreachable
 from mediamesh_core.formats import Format
 from mediamesh_native.memif.errors import ProtocolViolation
 from mediamesh_native.memif.handshake import Event, MasterHandshake, PeerDisconnected, RegionAdded
+from mediamesh_native.memif.messages import Disconnect, encode
 from mediamesh_native.memif.transport import close_all, receive, send
 from mediamesh_native.port import SinkPort, SourcePort
 
@@ -91,6 +93,14 @@ class Attachment:
         for event in self._line.events():
             if isinstance(event, RegionAdded):
                 add_region(self.port, event)
+
+    def close(self, *, leaving: bool) -> None:
+        """Close port and socket. One who is `leaving` says so: a socket that just ends looks like a crash."""
+        self.port.close()
+        if leaving:
+            with contextlib.suppress(OSError):  # gone, or not reading: then it need not know
+                send(self.socket, encode(Disconnect(0, "closed by the application")))
+        self.socket.close()
 
 
 def add_region(port: SourcePort | SinkPort, region: RegionAdded) -> None:

@@ -6,18 +6,19 @@ registers it under the entry point group `mediamesh.bridges`. The hub starts `py
 with the instruction in `MEDIAMESH_BRIDGE`. For as long as it lives the process holds a POSIX lock on the file
 that the instruction names, which is how a later hub finds it. SIGTERM and SIGINT set `stopping`, which also
 ends a blocking `receive` or `acquire` with `mediamesh.Interrupted`. Exit 0 means done for good; after any
-other end the hub starts the bridge again, and shows the last line of stderr as the reason.
+other end the hub starts the bridge again, and shows the last line of stderr as the reason. Only a parent learns
+an exit status, and the hub of that day may not be the parent, so who is done for good writes `done` into its lock file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import signal
 import sys
 import traceback
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 GROUP = "mediamesh.bridges"
 INSTRUCTION = "MEDIAMESH_BRIDGE"
 MEDIA = "MEDIAMESH_MEDIA"
+DONE = b"done\n"
 Role = Literal["source", "sink"]
 End = TypeVar("End", "Source", "Sink")
 
@@ -147,16 +149,17 @@ def read_instruction(bridge: Bridge, environment: Mapping[str, str]) -> tuple[Br
     return context, lock
 
 
-@contextmanager
-def holding(lock: Path) -> Iterator[None]:
-    """Hold the POSIX lock by which hubs find a running bridge."""
+@contextlib.contextmanager
+def holding(lock: Path) -> Iterator[int]:
+    """Hold the POSIX lock by which hubs find a running bridge; yields the descriptor of its file, which is empty."""
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise BridgeAlreadyRuns(f"{lock} is held by another process; it serves this endpoint already") from error
-        yield
+        os.ftruncate(descriptor, 0)
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -165,10 +168,12 @@ def run(name: str, environment: Mapping[str, str]) -> int:
     """Run the bridge `name` as the instruction in `environment` says; return the exit status."""
     try:
         context, lock = read_instruction(find(name), environment)
-        with holding(lock):
+        with holding(lock) as descriptor:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: context.stopping.set())
             context.bridge.run(context)
+            if not context.stopping.is_set():
+                _note_done(descriptor)
     except Interrupted:
         return 0
     except MediameshError as error:
@@ -179,6 +184,11 @@ def run(name: str, environment: Mapping[str, str]) -> int:
         print(_one_line(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 1
     return 0
+
+
+def _note_done(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # no room for five bytes: the exit status says the same to a parent
+        os.write(descriptor, DONE)
 
 
 def _one_line(text: str) -> str:

@@ -86,15 +86,14 @@ class Tether:
             raise
 
     def detach(self, reason: Exception | None) -> None:
-        """Close the attachment and whatever is under way."""
+        """Close the attachment and whatever is under way; without a reason it is we who leave, and say so."""
         self._give_up()
         attachment, port = self._attachment, self.port
         self._attachment = self.port = None
         if attachment is None or port is None:
             return
         self._attention.show(None)
-        port.close()
-        attachment.socket.close()
+        attachment.close(leaving=reason is None)
         self.failure = reason
         self._short_lives = 0 if time.monotonic() - self._since >= STEADY else self._short_lives + 1
         self._failures = self._short_lives

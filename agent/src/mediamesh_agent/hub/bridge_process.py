@@ -3,7 +3,8 @@
 Output goes through FIFOs and not through pipes because of the day the hub dies: a FIFO that the bridge itself has
 open for reading and writing never breaks, and the next hub opens it by name and reads on. The lock is a POSIX
 lock, so the kernel says who holds it (`F_GETLK`) and forgets it with the process. A pid can be reused between
-looking and opening a pidfd; a second look at the lock rules that out.
+looking and opening a pidfd; a second look at the lock rules that out. A bridge that is done for good says so in
+the lock file: of a process that is not its child a hub learns no exit status.
 """
 
 import asyncio
@@ -135,7 +136,7 @@ class BridgeProcess:
         self.let_go(loop)
         if self._child is not None:
             return self._child.wait()
-        return 0 if _read_file(self.lock).strip() == DONE else None
+        return 0 if says_done(self.lock) else None
 
     def let_go(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop watching."""
@@ -242,6 +243,11 @@ class Launcher:
         process.watch(loop, gone)
         process.signal(signal.SIGTERM)
 
+    def has_finished(self, instruction: Instruction) -> bool:
+        """Return whether a process served this instruction under an earlier hub and was done for good."""
+        lock = self.lock(instruction)
+        return not lock_holder(lock) and says_done(lock)
+
     def clean(self, instruction: Instruction) -> None:
         """Remove the files of a bridge that has ended."""
         self.remove(self.lock(instruction))
@@ -257,8 +263,14 @@ class Launcher:
         return [LineReader(lock.with_suffix(end), name) for end in (".out", ".err")]
 
 
-def _read_file(path: Path) -> bytes:
+def says_done(lock: Path) -> bool:
+    """Return whether the bridge whose lock file this is was done for good."""
     try:
-        return path.read_bytes()
+        with open(lock, "rb", buffering=0, opener=_without_links) as file:
+            return file.read(_MOST_LINE).strip() == DONE
     except OSError:
-        return b""
+        return False
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

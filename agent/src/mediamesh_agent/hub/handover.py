@@ -162,4 +162,10 @@ def _attachment(attachment: Attachment, places: Descriptors) -> handover_pb2.Han
         rings=places.place(rings.fd),
         s2m_event=places.place(rings.s2m_event),
         m2s_event=places.place(rings.m2s_event),
+        last_word=_last_word(attachment),
     )
+
+
+def _last_word(attachment: Attachment) -> handover_pb2.HandoverEnd | None:
+    end = attachment.last_word
+    return None if end is None else handover_pb2.HandoverEnd(reason=end.reason, message=end.message)

@@ -29,14 +29,24 @@ def announce(attachment: Attachment, region: int, pool: Pool) -> None:
     except BlockingIOError:
         raise AttachmentEnded("ControlBacklog", "the client does not read its socket") from None
     except OSError as error:
+        _hear_out(attachment)
         raise AttachmentEnded("PeerGone", f"the client is gone ({error.strerror})") from None
     attachment.unacknowledged.append(region)
 
 
+def _hear_out(attachment: Attachment) -> None:
+    """Take what a client said before it closed its socket; raises AttachmentEnded if that was goodbye."""
+    for _ in range(MOST_UNACKNOWLEDGED + 1):
+        listen(attachment)
+
+
 def listen(attachment: Attachment) -> None:
-    """Take one message; raises AttachmentEnded with what ended the attachment."""
+    """Take one message; raises AttachmentEnded with what ended the attachment.
+
+    A client that closes its socket before it has read everything resets it; its goodbye can be read after that.
+    """
     try:
-        received = transport.receive(attachment.socket)
+        received = transport.receive(attachment.socket) or transport.receive(attachment.socket)
     except BlockingIOError:
         return
     except ProtocolViolation as violation:

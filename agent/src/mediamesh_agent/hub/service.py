@@ -33,8 +33,8 @@ _ENDINGS = {
     "BadChain": "it sent a chain of descriptors that does not end well",
 }
 _FAREWELLS = frozenset({link.LEFT, "PeerGone"})
-_OFTEN = 0.02
-_SELDOM = 0.2
+_OFTEN = 0.1
+_SELDOM = 0.5
 
 
 class Service:
@@ -136,7 +136,8 @@ class Service:
         self.flows[flow.name] = flow
         for attachment in flow.attachments.values():
             self.by_engine[attachment.engine] = attachment
-            self.listen(attachment)
+            if attachment.last_word is None:
+                self.listen(attachment)
 
     def _attempt(self, attachment: Attachment, action: Callable[[], None]) -> None:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from mediamesh_agent.hub import handover
 from mediamesh_agent.hub.admission import POLICIES, Grant, Peer, RoleName
 from mediamesh_agent.hub.attachment import Attachment
-from mediamesh_agent.hub.errors import HubError
+from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow, LivePool
 from mediamesh_agent.hub.framing import framed
 from mediamesh_agent.hub.pools import Geometry, PoolMaker
@@ -87,6 +87,7 @@ class _Rebuilding:
             engine=described.engine,
             state=AttachmentState.ATTACHED,
             unacknowledged=list(described.unacknowledged),
+            last_word=_last_word(described),
         )
 
 
@@ -157,6 +158,12 @@ def _folder(path: Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def _last_word(described: handover_pb2.HandoverAttachment) -> AttachmentEnded | None:
+    if not described.HasField("last_word"):
+        return None
+    return AttachmentEnded(described.last_word.reason, described.last_word.message)
 
 
 def _grant(flow: Flow, described: handover_pb2.HandoverAttachment) -> Grant:

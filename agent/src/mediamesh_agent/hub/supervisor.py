@@ -48,8 +48,17 @@ class SupervisedBridge:
 
     def want(self, instruction: Instruction) -> None:
         """Run, with these settings."""
+        if self.process is None and instruction != self.instruction:
+            self._launcher.clean(self.instruction)
         self.instruction = instruction
         self.on(BridgeEvent.WANTED)
+
+    def resume(self) -> None:
+        """Run, unless it was done for good under an earlier hub."""
+        if self._launcher.has_finished(self.instruction):
+            log.info("%s: was done for good before this hub came", self.instruction)
+        else:
+            self.on(BridgeEvent.WANTED)
 
     def on(self, event: BridgeEvent) -> None:
         """Take an event and do what the new state asks for."""
@@ -98,18 +107,17 @@ class SupervisedBridge:
 
     def _on_exit(self, process: BridgeProcess) -> None:
         code = process.finish(self._loop)
-        if process.last_error:
-            self.last_error = process.last_error
+        self.last_error = "" if code == 0 else process.last_error or self.last_error
         self.process = None
         if process.lock != self._launcher.lock(self.instruction):
             self._launcher.remove(process.lock)
         self._cancel_timer()
         log.log(
             logging.INFO if code == 0 else logging.WARNING,
-            "%s: ended with %s: %s",
+            "%s: ended with %s%s",
             self.instruction,
-            code,
-            self.last_error,
+            "an unknown status" if code is None else code,
+            self.last_error and f": {self.last_error}",
         )
         if self._loop.time() - self._since >= GOOD_RUN:
             self._backoff = FIRST_BACKOFF
@@ -189,7 +197,7 @@ class Supervisor:
             bridge = self._bridges.get(key)
             if bridge is None:
                 self._bridges[key] = bridge = SupervisedBridge(instruction, self._launcher)
-                bridge.want(instruction)
+                bridge.resume()
             elif bridge.instruction != instruction:
                 bridge.want(instruction)
 
@@ -255,4 +263,4 @@ class Supervisor:
             if process is not None:
                 bridge.adopt(process)
             elif observed.state != BridgeState.STOPPED:
-                bridge.want(instruction)
+                bridge.resume()

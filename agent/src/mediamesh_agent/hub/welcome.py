@@ -99,7 +99,8 @@ class Welcome:
     ) -> None:
         if attachment is None or not attachment.ended:
             self._service.forget(attachment, end)
-            self._note(request, end)
+            if end.reason != link.LEFT:
+                self._note(request, end)
         if attachment is None or not attachment.replied:
             reception.refuse(sock, Refused(end.reason, end.message, transient=True))
         else:
