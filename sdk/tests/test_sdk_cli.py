@@ -11,7 +11,9 @@ import pytest
 from sdk_mesh import Mesh, connection, wait_until
 
 import mediamesh
+from mediamesh import bridge
 from mediamesh.cli import main
+from mediamesh.errors import WrongLength
 from mediamesh_core.formats import AudioFormat, BlobFormat, VideoFormat
 
 PICTURE = VideoFormat(64, 32, "25", "yuv420p")  # type: ignore[arg-type]
@@ -226,3 +228,42 @@ def test_validate(free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = json.loads(capsys.readouterr().out)
     assert (first["connections"], first["problems"]) == (["default/cam1"], [])
     assert len(second["problems"]) == len(complaint.splitlines())
+
+
+FILMED = """
+apiVersion: mediamesh.io/v1alpha1
+kind: MediaConnection
+metadata: {name: cam1}
+spec:
+  payload: {blob: {maxSize: 10}}
+  source: {name: camera, pod: {}}
+  sinks: [{name: archive, file: {path: film.mp4}}]
+"""
+
+
+class Objecting:
+    """A bridge that knows no blobs."""
+
+    def validate(self, config: dict[str, Any], role: str, format: object) -> None:
+        raise WrongLength(f"a {role} {config['path']} cannot hold {type(format).__name__}")
+
+
+def test_validate_asks_the_bridges_that_are_installed(
+    free_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = free_dir / "film.yaml"
+    file.write_text(FILMED)
+    monkeypatch.setattr(bridge, "names", lambda: ["file"])
+    monkeypatch.setattr(bridge, "find", lambda _: Objecting())
+    complaint = said(capsys, "validate", str(file), status=1)
+    assert complaint == f"mediamesh: {file}: default/cam1 archive: a sink film.mp4 cannot hold BlobFormat\n"
+    monkeypatch.setattr(bridge, "names", list)
+    assert said(capsys, "validate", str(file)) == f"{file}: default/cam1\n"
+
+
+def test_validate_finds_connections_that_cannot_be_together(free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = free_dir / "twice.yaml"
+    file.write_text(FILMED + "---" + FILMED)
+    complaint = said(capsys, "validate", str(file), status=1)
+    assert complaint.startswith(f"mediamesh: {file}: ")
+    assert "default/cam1" in complaint

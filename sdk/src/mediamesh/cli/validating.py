@@ -1,4 +1,8 @@
-"""`mediamesh validate`: say what is wrong with connections before a hub sees them."""
+"""`mediamesh validate`: say what is wrong with connections before a hub sees them.
+
+First the kinds are checked. If those are right the connections are planned for this machine, and the bridges of the
+plan that are installed here are asked about the settings of their endpoints. The others may be where the hub runs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediamesh_core.errors import UserError
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterable, Iterator
+
+    from mediamesh.bridge import Role
+    from mediamesh_core.formats import Format
+    from mediamesh_core.kinds import MediaConnection
+    from mediamesh_core.plan import EndpointPlan
 
 EXAMPLES = """examples:
   mediamesh validate cam1.yaml
@@ -47,11 +59,40 @@ def _checked(name: str) -> dict[str, list[str] | str]:
     try:
         found = load(_read(name), name)
         connections = [f"{connection.metadata.namespace}/{connection.metadata.name}" for connection in found]
+        problems = [f"{name}: {problem}" for problem in _misfits(found)]
     except InvalidKinds as error:
         problems = list(error.problems)
+    except UserError as error:
+        problems = [f"{name}: {error.message}"]
     except UnicodeDecodeError as error:
         problems = [f"{name}: is not UTF-8 text: {error.reason} at byte {error.start}"]
     return {"file": name, "connections": connections, "problems": problems}
+
+
+def _misfits(connections: Iterable[MediaConnection]) -> Iterator[str]:
+    """Yield what bridges say against their endpoints; raises UserError if the connections cannot be planned at all."""
+    from mediamesh_core import formats, planner  # noqa: PLC0415  # pydantic and yaml take their time
+
+    node = planner.local_node("here")
+    for flow in planner.plan(connections, [node])[node.name].flows:
+        media = formats.from_json(flow.payload)
+        ends: list[tuple[Role, str, EndpointPlan]] = [("source", flow.source.name, flow.source.endpoint)]
+        ends += [("sink", sink.name, sink.endpoint) for sink in flow.sinks]
+        for role, end, endpoint in ends:
+            if problem := _objection(endpoint, role, media):
+                yield f"{flow.connection} {end}: {problem}"
+
+
+def _objection(endpoint: EndpointPlan, role: Role, media: Format) -> str:
+    from mediamesh import bridge  # noqa: PLC0415  # only where there is something to check
+
+    if endpoint.kind != "bridge" or endpoint.bridge not in bridge.names():
+        return ""
+    try:
+        bridge.find(endpoint.bridge).validate(json.loads(endpoint.config or "{}"), role, media)
+    except UserError as error:
+        return error.message
+    return ""
 
 
 def _read(name: str) -> str:
