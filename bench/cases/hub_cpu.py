@@ -90,8 +90,8 @@ def _judge(rounds: dict[str, list[Costs]]) -> Outcome:
         unit="µs per frame and sink",
         holds=large <= 1.2 * small and large <= 5,
         shown=(
-            f"{large:.2f} µs of the engine, {large / small:.2f} times that of 64 kB; a bare wake-up costs {floor:.2f} µs "
-            f"here; {hub:.1f} µs with the hub's event loop"
+            f"{large:.2f} µs of the engine, {large / small:.2f} times that of 64 kB; a bare wake-up costs {floor:.2f} "
+            f"µs here; {hub:.1f} µs with the hub's event loop"
         ),
         limit="The eventfd write that wakes a sleeping sink; on virtual machines each may be an exit to the hypervisor",
         peer="bare eventfd writes",
