@@ -4,7 +4,10 @@ import pickle
 import select
 import struct
 import zlib
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,7 @@ from hypothesis import strategies as some
 import mediamesh
 from mediamesh import folders
 from mediamesh.attention import Attention
-from mediamesh.cli import pattern, png, wav, y4m
+from mediamesh.cli import pattern, png, receiving, wav, y4m
 from mediamesh.cli.progress import Progress
 from mediamesh.cli.table import aligned
 from mediamesh.deadline import Deadline
@@ -217,3 +220,15 @@ def test_progress() -> None:
 def test_tables_put_numbers_to_the_right() -> None:
     assert aligned(("NAME", "N"), [("a", 5), ("bcdef", 10)]) == ["NAME    N", "a       5", "bcdef  10"]
     assert aligned(("NAME", "N"), []) == ["NAME  N"]
+
+
+@pytest.mark.parametrize("name", ["film.y4m", "film.wav"])
+@pytest.mark.parametrize("before", [None, b"of yesterday"])
+def test_a_refused_recording_makes_and_empties_no_file(name: str, before: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / name
+    if before is not None:
+        file.write_bytes(before)
+    sink: Any = SimpleNamespace(format=VideoFormat(64, 36, "25", "uyvy422"))
+    with pytest.raises(UnsuitableFile, match=r"use \.raw"):
+        receiving._record(sink, Namespace(file=str(file), kind=None, codec=None, force=True))
+    assert (file.read_bytes() if file.exists() else None) == before

@@ -84,8 +84,9 @@ def _record(sink: LimitedSink, args: Namespace) -> None:
     if kind is None:
         bridged.run(sink, args.file, {"codec": args.codec} if args.codec else {}, force=args.force)
         return
+    opening = streams.header(kind, sink.format)  # refuses what the kind cannot hold before a file is made or emptied
     with streams.writing(args.file, force=args.force) as file:
-        writer = streams.Writer(kind, file, sink.format)
+        writer = streams.Writer(kind, file, sink.format, opening)
         for frame in sink:
             with frame, frame.buffer as payload:
                 writer.write(payload)

@@ -36,17 +36,23 @@ def payloads(kind: str, file: BinaryIO, format: Format) -> Iterator[bytes]:
     return iter(lambda: file.read(format.capacity), b"")
 
 
-class Writer:
-    """Puts frames one behind the other."""
+def header(kind: str, format: Format) -> bytes:
+    """Return what a stream of the kind begins with; raises UnsuitableFile if it cannot hold the format."""
+    if kind == "raw":
+        return b""
+    return y4m.header(format) if kind == "y4m" else wav.header(format)
 
-    def __init__(self, kind: str, file: BinaryIO, format: Format) -> None:
+
+class Writer:
+    """Puts frames one behind the other, after the header."""
+
+    def __init__(self, kind: str, file: BinaryIO, format: Format, opening: bytes) -> None:
         self._kind = kind
         self._file = file
         self._format = format
         self._bytes = 0
         self._mark = b"FRAME\n" if kind == "y4m" else b""
-        if kind != "raw":
-            file.write(y4m.header(format) if kind == "y4m" else wav.header(format))
+        file.write(opening)
 
     def write(self, payload: memoryview) -> None:
         """Add one frame."""
