@@ -174,6 +174,7 @@ cdef class Engine(Roster):
         """Stop the thread and forget everything; rings and pools are the owner's again."""
         if self.closed:
             return
+        self.closing = True
         self._stop()
         for number in list(self._flows):
             self._clear_flow(number)

@@ -20,6 +20,7 @@ cdef class EngineThread:
     cdef pthread_t thread
     cdef readonly bint running
     cdef readonly bint closed
+    cdef bint closing  # shared memory is somebody else's now, or nobody's
     cdef readonly int event_fd
     cdef double spent
     cdef dict _owned  # keeps rings and pools alive while they are in use

@@ -322,7 +322,7 @@ cdef class Roster(FlowTable):
 
     cdef void _leave(self, Flow *flow, Attachment *sink) noexcept:
         cdef uint32_t i
-        if sink.stock == NULL:
+        if sink.stock == NULL and not self.closing:
             take_all_waiting(sink)
         for i in range(sink.queue):
             if sink.slots[i].used:
