@@ -83,9 +83,10 @@ class Joining:
 
     def _ask(self, next_sequence: int) -> None:
         path = self._wish.root / ATTACH_SOCKET
+        request = _request(self._wish, next_sequence)  # its import takes long on a busy machine
         try:
             self.socket.connect(str(path))
-            self.socket.send(_request(self._wish, next_sequence))
+            self.socket.send(request)
         except OSError as error:
             text = f"no hub answers at {path} ({error.strerror or error}); start one with `mediamesh up`"
             raise HubUnreachable(text) from error

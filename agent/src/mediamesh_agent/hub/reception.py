@@ -34,7 +34,7 @@ async def read_request(sock: socket.socket) -> attach_pb2.AttachRequest:
         async with asyncio.timeout(PATIENCE):
             data = await loop.sock_recv(sock, MOST_REQUEST + 1)
     except TimeoutError:
-        raise Refused("PeerSilent", f"no attach request within {PATIENCE:g} s") from None
+        raise Refused("PeerSilent", f"no attach request within {PATIENCE:g} s", transient=True) from None
     except OSError as error:
         raise AttachmentEnded("PeerGone", f"the client is gone ({error.strerror})") from None
     if not data:

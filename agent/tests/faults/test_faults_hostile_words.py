@@ -1,0 +1,189 @@
+"""Wrong words, wrong descriptors and silence, at every step of attaching, beside a healthy flow."""
+
+import random
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults_beset import TARGET, all_is_well, ends, new_ends, told
+from faults_stage import LONG
+from hub_rig import HubUnderTest, RawClient, wait_until
+from memif_ends import ONE_OF_EACH
+
+from mediamesh_native.memif.handshake import MasterHandshake
+from mediamesh_native.memif.messages import MESSAGE_SIZE, Ack, Disconnect, encode
+from mediamesh_protos import attach_pb2
+
+STEPS = {"sink": 6, "source": 8}
+"""Messages that a client of each role sends after the hub has said yes, at least."""
+SERVING = 99
+GARBAGE = [b"\0", b"\2\0", b"\x63\0".ljust(128, b"\0"), b"\xff" * 128, b"\1\0".ljust(4000, b"\0")]
+WORDS = [encode(message) for message in ONE_OF_EACH if not isinstance(message, Disconnect)] + GARBAGE
+MANY_FDS = 253  # SCM_MAX_FD
+
+
+def come(client: RawClient, role: str, step: int) -> None:
+    """Attach up to the point where `step` messages of the handshake are sent; SERVING is all of them."""
+    assert client.request(role, TARGET).HasField("attached")
+    client.machine = MasterHandshake(name="hostile", now=0.0, patience=1e9)
+    machine = client.machine
+    if step:
+        client.flush()
+    for _ in range(step - 1):
+        if machine.connected:
+            return
+        client.step()
+
+
+def next_word(client: RawClient, role: str) -> bytes:
+    """Return what an honest client would say now; empty if it has nothing to say."""
+    machine = client.machine
+    assert machine is not None
+    said = [data for data, _ in machine.data_to_send()]
+    if not said and not (machine.connected and role == "source"):  # a sink is told of the pool when it serves
+        client.flush = lambda: said.extend(data for data, _ in machine.data_to_send())  # type: ignore[method-assign]
+        client.step()
+    return b"".join(said)
+
+
+@pytest.mark.parametrize("role", ["sink", "source"])
+def test_a_wrong_word_at_any_step_ends_it_with_a_reason(beset: HubUnderTest, role: str) -> None:
+    for step in [*range(STEPS[role]), SERVING]:
+        for word in WORDS:
+            before = ends(beset)
+            with RawClient(beset.root) as client:
+                come(client, role, step)
+                if (len(word), word[:2]) == (MESSAGE_SIZE, next_word(client, role)[:2]):
+                    continue
+                client.say(word)
+                last = heard_out(client)
+                wait_until(lambda: new_ends(beset, before), f"the end of {role} after {step} and {word!r}")  # noqa: B023
+                (reason,) = new_ends(beset, before)
+                assert last[:2] == b"\x08\0", (step, word, reason)
+                assert reason.encode() in last
+                assert reason not in {"PeerGone", "PeerSilent"}
+    all_is_well(beset)
+
+
+def alone(hub: HubUnderTest) -> None:
+    wait_until(lambda: not hub.flow(TARGET).attachments, "all others to be gone")
+
+
+def heard_out(client: RawClient) -> bytes:
+    """Return the last packet before the hub closed the socket."""
+    last = b""
+    try:
+        while packet := client.hear():
+            last = packet
+    except ConnectionResetError:
+        pass  # what it had not read is thrown back at us, behind its last word
+    return last
+
+
+def test_every_way_to_leave_while_attaching_is_noticed(beset: HubUnderTest) -> None:
+    for role, steps in STEPS.items():
+        for step in range(steps):
+            with RawClient(beset.root) as client:
+                come(client, role, step)
+            alone(beset)
+            with RawClient(beset.root) as client:
+                come(client, role, step)
+                client.say(encode(Disconnect(0, "enough")))
+                heard_out(client)
+            alone(beset)
+    all_is_well(beset)
+
+
+@pytest.mark.parametrize("role", ["sink", "source"])
+def test_silence_at_any_step_is_not_waited_for(beset: HubUnderTest, role: str) -> None:
+    """A source's place is taken by who is half-way, so of those only one at a time can be silent."""
+    steps = range(STEPS[role]) if role == "sink" else random.Random(1).sample(range(STEPS[role]), 8 if LONG else 1)
+    rounds = [list(steps)] if role == "sink" else [[step] for step in steps]
+    for silent in rounds:
+        before, clients = ends(beset), [RawClient(beset.root) for _ in silent]
+        try:
+            for client, step in zip(clients, silent, strict=True):
+                come(client, role, step)
+            count = len(silent)
+            wait_until(lambda: new_ends(beset, before) == {"PeerSilent": count}, "all to be sent away")  # noqa: B023
+            assert all(b"PeerSilent" in heard_out(client) for client in clients)
+        finally:
+            for client in clients:
+                client.close()
+    told(beset, {}, "PeerSilent")
+    all_is_well(beset)
+
+
+def test_who_was_only_slow_to_speak_is_told_to_try_again(beset: HubUnderTest) -> None:
+    """A process may be stopped, or starved of CPU, between connecting and asking."""
+    with RawClient(beset.root) as client:
+        refusal = attach_pb2.AttachReply.FromString(client.hear()).refusal
+        assert (refusal.reason, refusal.transient) == ("PeerSilent", True)
+
+
+def asking(**changes: Any) -> bytes:
+    request = {"api_version": 1, "connection": TARGET, "role": attach_pb2.ROLE_SINK, **changes}
+    return attach_pb2.AttachRequest(**request).SerializeToString()
+
+
+REQUESTS: dict[str, tuple[bytes, str]] = {
+    "a zero": (b"\0", "BadRequest"),
+    "no protobuf": (b"\xff" * 60, "BadRequest"),
+    "no text": (b"\x12\x04\xff\xfe\xfd\xfc", "BadRequest"),
+    "too long": (asking(client="x" * 5000), "BadRequest"),
+    "from the future": (asking(api_version=9), "UnsupportedVersion"),
+    "no role": (asking(role=attach_pb2.ROLE_UNSPECIFIED), "BadRole"),
+    "nobody": (asking(connection="who"), "NoSuchConnection"),
+    "the wrong end": (asking(endpoint="in"), "WrongRole"),
+    "elsewhere": (asking(endpoint="there"), "NoSuchEndpoint"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), REQUESTS.values(), ids=REQUESTS.keys())
+def test_a_request_that_cannot_be_granted_is_refused_with_a_reason(
+    beset: HubUnderTest, data: bytes, reason: str
+) -> None:
+    before = ends(beset)
+    with RawClient(beset.root) as client:
+        client.say(data)
+        assert attach_pb2.AttachReply.FromString(client.hear()).refusal.reason == reason
+        assert client.hear() == b""
+    told(beset, before, reason)
+    all_is_well(beset)
+
+
+def mutated(chance: random.Random, data: bytes) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 8)):
+        changed[chance.randrange(len(changed))] = chance.randrange(256)
+    return bytes(changed[: chance.randint(0, len(changed))] or b"\0")
+
+
+def test_requests_of_pure_chance_hurt_nobody(beset: HubUnderTest) -> None:
+    chance = random.Random(7)
+    honest = asking(client="x", queue=2)
+    for _ in range(3000 if LONG else 300):
+        with RawClient(beset.root) as client:
+            client.say(mutated(chance, honest))
+            assert client.hear()
+    alone(beset)
+    all_is_well(beset)
+
+
+@pytest.mark.parametrize("role", ["sink", "source"])
+@pytest.mark.parametrize(("surplus", "reason"), [(1, b"DescriptorSurplus"), (MANY_FDS, b"DescriptorsTruncated")])
+def test_descriptors_nobody_asked_for_are_not_kept(beset: HubUnderTest, role: str, surplus: int, reason: bytes) -> None:
+    alone(beset)
+    table = Path(f"/proc/{beset.process.pid}/fd")
+    before = len(list(table.iterdir()))
+    for step in [*range(STEPS[role]), SERVING]:
+        alone(beset)
+        with RawClient(beset.root) as client:
+            come(client, role, step)
+            word = next_word(client, role) or encode(Ack())
+            socket.send_fds(client.socket, [word], [0] * surplus)
+            if step == SERVING:
+                assert reason in heard_out(client)
+    wait_until(lambda: len(list(table.iterdir())) <= before, "the descriptors to be closed")
+    all_is_well(beset)
