@@ -202,6 +202,6 @@ def say(line: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asked = {"connection": "cam", "endpoint": "", "pace": 0.001, "size": 200, "wait_for_sinks": 0}
+    asked: dict[str, Any] = {"connection": "cam", "endpoint": "", "pace": 0.001, "size": 200, "wait_for_sinks": 0}
     asked |= json.loads(sys.argv[1])
     say(ROLES[asked["role"]](asked))

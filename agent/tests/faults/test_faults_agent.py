@@ -56,7 +56,7 @@ def mesh(free_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Mesh:
     return Mesh(free_dir)
 
 
-@pytest.mark.parametrize("seed", repeats(2, 10))
+@pytest.mark.parametrize("seed", repeats(1, 10))
 def test_a_killed_agent_costs_nothing_and_the_next_one_adopts_the_hub(mesh: Mesh, seed: int) -> None:
     with mesh.up() as first:
         wait_until(lambda: CAM in mesh.flows(), "the plan")
@@ -65,23 +65,23 @@ def test_a_killed_agent_costs_nothing_and_the_next_one_adopts_the_hub(mesh: Mesh
             chance.moment()
             ended(first, signal.SIGKILL)
             chance.moment()
-            for again in range(2):
-                with mesh.up() as process:
-                    chance.moment()
-                    assert mesh.observe().pid == pid
-                    if not again:
-                        ended(process, signal.SIGKILL)
-                        continue
-                    feeding.end()
-                    all_taken(mesh)
-                    report = taking.end()
-                    assert ended(process) == 0
+            with mesh.up() as second:
+                chance.moment()
+                assert mesh.observe().pid == pid
+                ended(second, signal.SIGKILL)
+            with mesh.up() as third:
+                chance.moment()
+                assert mesh.observe().pid == pid
+                feeding.end()
+                all_taken(mesh)
+                report = taking.end()
+                assert ended(third) == 0
     unharmed(report)
     assert report["flagged"] == []
     assert not list(mesh.root.rglob("*.sock"))
 
 
-@pytest.mark.parametrize("seed", repeats(2, 10))
+@pytest.mark.parametrize("seed", repeats(1, 10))
 def test_an_agent_carries_out_what_changed_while_it_was_away(mesh: Mesh, seed: int) -> None:
     with mesh.up() as first:
         wait_until(lambda: mesh.flows() == {CAM, "default/gone"}, "the plan")
@@ -102,7 +102,7 @@ def test_an_agent_carries_out_what_changed_while_it_was_away(mesh: Mesh, seed: i
     assert report["flagged"] == []
 
 
-@pytest.mark.parametrize("seed", repeats(2, 10))
+@pytest.mark.parametrize("seed", repeats(1, 10))
 def test_a_killed_hub_is_replaced_by_the_agent(mesh: Mesh, seed: int) -> None:
     with mesh.up() as process:
         wait_until(lambda: CAM in mesh.flows(), "the plan")

@@ -8,6 +8,8 @@ from faults_nursery import Nursery
 from faults_stage import Actor, Chance, acting, all_taken, audited, lossless, repeats, source, taker, unharmed
 from hub_rig import HubUnderTest
 
+from mediamesh_core.formats import BlobFormat, to_json
+
 IN_A_ROW = 100
 BIG = 2 << 20
 LARGE = "default/large"
@@ -15,7 +17,7 @@ LARGE = "default/large"
 
 def load(hub: HubUnderTest) -> list[dict[str, object]]:
     """Small frames at some hundred per second, large ones at some ten, and two sinks each that must see all."""
-    hub.apply(lossless(), lossless(LARGE, frames=40, capacity=BIG, payload='{"blob":{"maxSize":%d}}' % BIG))
+    hub.apply(lossless(), lossless(LARGE, frames=40, capacity=BIG, payload=to_json(BlobFormat(BIG))))
     large = {"connection": LARGE}
     return [taker(), taker(), taker(**large), taker(**large), source(pace=0.003), source(pace=0.1, size=BIG, **large)]
 

@@ -17,13 +17,13 @@ def test_two_hundred_sinks_a_second_come_and_go(hub: HubUnderTest) -> None:
     hub.apply(lossless(frames=96, sinks=endpoints))
     stormer = {"role": "restless", "endpoint": "comes", "rate": RATE / STORMERS, "rounds": RATE * SECONDS // STORMERS}
     stays = taker(endpoint="stays")
-    with audited(hub):
-        with acting(stays, stays, source(pace=0.005), *[stormer] * STORMERS) as (first, second, feeding, *storm):
-            for one in storm:
-                assert one.says()["seconds"] < (1.1 if LONG else 2.0) * SECONDS, "the rate of the storm"
-            feeding.end()
-            all_taken(hub)
-            for report in (first.end(), second.end()):
-                unharmed(report)
-                assert report["flagged"] == []
-    assert hub.flow().attachments == []
+    everything = [source(pace=0.005), stays, stays, *[stormer] * STORMERS]
+    with audited(hub), acting(*everything) as (feeding, first, second, *storm):
+        for one in storm:
+            assert one.says()["seconds"] < (1.1 if LONG else 2.0) * SECONDS, "the rate of the storm"
+        feeding.end()
+        all_taken(hub)
+        for report in (first.end(), second.end()):
+            unharmed(report)
+            assert report["flagged"] == []
+    assert not hub.flow().attachments
