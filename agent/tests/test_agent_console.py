@@ -6,6 +6,7 @@ from agent_scenes import knowing
 
 from mediamesh_agent.console import Console, rows
 from mediamesh_agent.page import payload_label
+from mediamesh_protos import hub_pb2
 
 
 def test_the_status_has_a_line_per_part_with_the_numbers_that_keys_use(tmp_path: Path) -> None:
@@ -42,6 +43,18 @@ def test_elsewhere_only_changes_are_said(tmp_path: Path) -> None:
     agent.facts.observed = None
     console.show(agent.picture(), {})
     assert out.getvalue().removeprefix(said).splitlines()[:2] == ["hub: not running", f"{FILM} checker: Waiting"]
+
+
+def test_a_bridge_in_trouble_says_why(tmp_path: Path) -> None:
+    bridge = hub_pb2.ObservedBridge(
+        connection=FILM, endpoint="film", bridge="file", state="Backoff", last_error="no such file:\nfilm.mp4"
+    )
+    picture = knowing(tmp_path, observed(bridges=[bridge], clock=1)).picture()
+    (line,) = (row for row in rows(picture) if " film " in row)
+    assert line.endswith("  (no such file: film.mp4)")
+    out = StringIO()
+    Console(out, live=False).show(picture, {})
+    assert f"{FILM} film: Backoff  (no such file: film.mp4)\n" in out.getvalue()
 
 
 def test_problems_are_said_when_they_come_and_when_they_are_over(tmp_path: Path) -> None:

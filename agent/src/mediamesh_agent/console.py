@@ -27,16 +27,20 @@ def rows(picture: Picture) -> Iterator[str]:
         yield from (f"{next(number):3}{_row(part)}" for part in flow.parts)
 
 
-def _because(flow: FlowPicture) -> str:
-    return f"  ({flow.detail})" if flow.detail else ""
+def _because(what: FlowPicture | Part) -> str:
+    return f"  ({' '.join(what.detail.split())})" if what.detail else ""  # one line, whatever a bridge says
+
+
+def _trouble(part: Part) -> str:
+    return _because(part) if part.state in {"Starting", "Backoff", "Failed"} else ""  # else the error is an old one
 
 
 def _row(part: Part) -> str:
     head = f" {_MARKS.get(part.state, '○')} {part.role:6} {part.endpoint:12} {part.state:9} {part.rate:8.1f}/s"
     if part.role == "source":
-        return f"{head} {part.megabits:9.1f} Mbit/s"
+        return f"{head} {part.megabits:9.1f} Mbit/s{_trouble(part)}"
     late = f"  p50 {duration(part.latency.p50)}, p99 {duration(part.latency.p99)}" if part.latency else ""
-    return f"{head} {part.megabits:9.1f} Mbit/s {part.dropped:6} dropped{late}"
+    return f"{head} {part.megabits:9.1f} Mbit/s {part.dropped:6} dropped{_trouble(part) or late}"
 
 
 def duration(nanoseconds: int) -> str:
@@ -71,7 +75,8 @@ class Console:
             self._drawn = len(lines)
             return
         hub = {"hub": f"pid {picture.hub.pid}" if picture.hub else "not running"}
-        states = {f"{part.connection} {part.endpoint}": part.state for flow in picture.flows for part in flow.parts}
+        parts = (part for flow in picture.flows for part in flow.parts)
+        states = {f"{part.connection} {part.endpoint}": f"{part.state}{_trouble(part)}" for part in parts}
         self._say_changes(hub | states, gone="is gone", keep="problem with ")
 
     def _say_changes(self, now: dict[str, str], *, gone: str, keep: str = "") -> None:
