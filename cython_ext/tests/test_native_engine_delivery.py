@@ -125,3 +125,13 @@ def test_a_sink_with_its_whole_queue_in_hand_gets_nothing_until_it_returns_one()
         assert receive(sink) == 3
         assert node.engine.counters(sink.number).dropped == 1
         held.pop().release()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_polling_engine_delivers_the_same(policy: Policy) -> None:
+    with Node(polling=True) as node:
+        flow = node.flow(frames=1 + 8 + 2 * 8)
+        source, sinks = node.source(flow), [node.sink(flow, policy=policy) for _ in range(2)]
+        for number in range(200):
+            send(source, number)
+            assert [receive(sink) for sink in sinks] == [number] * 2

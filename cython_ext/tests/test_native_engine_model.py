@@ -1,7 +1,7 @@
 """The engine against a model of it in a few lines of Python: whatever is done in whatever order, both agree.
 
-The model knows nothing of rings, slots and references. It says what waits for each sink, what each sink has in hand, and
-what the source has sent that a `block` sink holds back.
+The model knows nothing of rings, slots and references. It says what waits for each sink, what each sink has in hand,
+and what the source has sent that a `block` sink holds back.
 """
 
 from collections import deque

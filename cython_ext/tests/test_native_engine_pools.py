@@ -3,10 +3,11 @@
 from contextlib import closing
 
 import pytest
-from native_peers import Flow, Node, Sink, acquire, receive, send, stamp, take, until
+from native_peers import Flow, Node, Sink, acquire, receive, send, stamp, take, until, waiting
 
 from mediamesh_native.engine import Drained
 from mediamesh_native.pool import Pool
+from mediamesh_native.port import Wait
 
 DISCONTINUITY = 2
 
@@ -85,6 +86,22 @@ def test_frames_of_the_old_pool_come_before_those_of_the_new() -> None:
         for number in range(4, 8):
             send(source, number)
         assert [receive(sink) for _ in range(8)] == list(range(8))
+
+
+def test_a_sleeper_gets_what_waits_from_many_pools() -> None:
+    with Node() as node:
+        flow = node.flow(frames=4)
+        sink = node.sink(flow, 16)
+        for region in range(1, 13):
+            if region > 1:
+                node.new_pool(flow, 4, region)
+                announce([sink], flow)
+            source = node.source(flow, 2)
+            send(source, region)
+            node.sent(flow, region)
+            node.engine.remove(source.number)
+        assert sink.port.wait(0) is Wait.READY
+        assert waiting(sink) == list(range(1, 13))
 
 
 def test_a_region_that_is_still_referenced_is_not_given_again() -> None:
