@@ -1,5 +1,10 @@
-"""A line on a terminal's standard error that tells how far it is; nothing where stderr is no terminal."""
+"""A line on a terminal's standard error that tells how far it is; nothing where stderr is no terminal.
 
+The line is cut at the terminal's width, because one that wraps cannot be drawn over. The rate counts from the first
+frame: how long it took to attach is no property of the flow.
+"""
+
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -8,6 +13,7 @@ from typing import Self, TextIO
 
 EVERY = 0.1
 WIDTH = 24
+DEFAULT_COLUMNS = 80
 
 
 class Progress:
@@ -27,11 +33,13 @@ class Progress:
         self._total = total
         self._out = sys.stderr if out is None else out
         self._clock = clock
-        self._begun = self._shown = clock()
+        self._begun = self._shown = clock()  # begun: when the first frame came
         self._live = self._out.isatty()
 
     def count(self, length: int) -> None:
         """One more frame of so many bytes."""
+        if not self.frames:
+            self._begun = self._clock()
         self.frames += 1
         self.bytes += length
         if self._live and self._clock() - self._shown >= EVERY:
@@ -40,7 +48,7 @@ class Progress:
     def line(self) -> str:
         """Return what is shown."""
         seconds = self._clock() - self._begun
-        rate = f"{self.frames / seconds:.1f}/s" if seconds > 0 else "-"
+        rate = f"{(self.frames - 1) / seconds:.1f}/s" if self.frames > 1 and seconds > 0 else "-/s"
         text = f"{self._what}: {self.frames} frames, {self.bytes / 1e6:.1f} MB, {rate}"
         if self._total is None:
             return text
@@ -48,6 +56,8 @@ class Progress:
         return f"{text} [{'#' * done}{'.' * (WIDTH - done)}] {self._total}"
 
     def __enter__(self) -> Self:
+        if self._live:
+            self._show()
         return self
 
     def __exit__(
@@ -59,5 +69,12 @@ class Progress:
 
     def _show(self) -> None:
         self._shown = self._clock()
-        self._out.write(f"\r\x1b[K{self.line()}")
+        self._out.write(f"\r\x1b[K{self.line()[: _columns(self._out) - 1]}")
         self._out.flush()
+
+
+def _columns(out: TextIO) -> int:
+    try:
+        return os.get_terminal_size(out.fileno()).columns or DEFAULT_COLUMNS
+    except OSError:  # it is a terminal only in name
+        return DEFAULT_COLUMNS

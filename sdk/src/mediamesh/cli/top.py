@@ -39,6 +39,7 @@ COLUMNS = (
     ("p50", "P50 µs"),
     ("p99", "P99 µs"),
 )
+QUIT = frozenset(b"qQ")
 EXAMPLES = """keys: q quits
 
 examples:
@@ -82,7 +83,8 @@ def _show(before: hub_pb2.Observed, now: hub_pb2.Observed, *, as_json: bool, liv
         return
     lines = picture(facts, now)
     if live:
-        lines = lines[: os.get_terminal_size().lines - 1]
+        size = os.get_terminal_size()
+        lines = [line[: size.columns] for line in lines[: size.lines - 1]]  # what wraps would push the head out
     print((HOME_AND_CLEAR if live else "") + "\n".join(lines), flush=True)
 
 
@@ -146,8 +148,9 @@ def _quit_within(seconds: float, *, keys: bool) -> bool:
         time.sleep(seconds)
         return False
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if select.select([sys.stdin], [], [], left)[0] and sys.stdin.read(1) in {"q", "Q", ""}:
+    while select.select([sys.stdin], [], [], max(end - time.monotonic(), 0))[0]:
+        keys_pressed = os.read(sys.stdin.fileno(), 64)  # not through the buffer of sys.stdin, which select cannot see
+        if not keys_pressed or QUIT & set(keys_pressed):
             return True
     return False
 
