@@ -27,6 +27,7 @@ UNPLANNED = frozenset({"NoSuchConnection", "NoSuchEndpoint", "NotYourEndpoint"})
 """Refusals that are for now because a plan may come; at `open` they are final unless `wait` was asked for."""
 GLANCE_EVERY = 0.002
 """Seconds; a system call for each of a million frames would be felt, for each picture it is not."""
+_monotonic = time.monotonic
 
 Port = TypeVar("Port", SourcePort, SinkPort)
 Taken = TypeVar("Taken", bound=Frame)
@@ -172,20 +173,21 @@ class End(Generic[Port, Taken]):
     def _obtain(self, timeout: float | None) -> Taken:
         """Return a frame within the timeout or raise Timeout."""
         deadline = None
-        if not self._turn.acquire(False):  # by position: this is the way of every frame
+        turn = self._turn
+        if not turn.acquire(False):  # by position: this is the way of every frame
             deadline = Deadline(timeout)
-            if not self._turn.acquire(timeout=_lock_seconds(deadline)):
+            if not turn.acquire(timeout=_lock_seconds(deadline)):
                 raise self._timeout(timeout)
         try:
             port: Port | None = self._tether.port
-            if port is None or self._halt is not None or (self.GLANCES and time.monotonic() > self._glance_at):
+            if port is None or self._halt is not None or (self.GLANCES and _monotonic() > self._glance_at):
                 taken = None
             else:
                 taken = self._take(port)
             if taken is None:
                 taken = self._await_frame(deadline or Deadline(timeout))
         finally:
-            self._turn.release()
+            turn.release()
         if taken is None:
             raise self._timeout(timeout)
         return taken
@@ -224,7 +226,7 @@ class End(Generic[Port, Taken]):
                 return None
 
     def _glance(self) -> None:
-        self._glance_at = time.monotonic() + GLANCE_EVERY
+        self._glance_at = _monotonic() + GLANCE_EVERY
         port: Port | None = self._tether.port
         if port is not None and self._attention.sleep(0):
             self._serve(port)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mediamesh_core.formats import Format
 
 
+_send = native.SourceFrame.send
+
+
 class Flags(enum.IntFlag):
     """What `frame.flags` may hold."""
 
@@ -108,7 +111,7 @@ class SourceFrame(_Views, native.SourceFrame):
             The frame was sent or cancelled already.
         """
         try:
-            return super().send()
+            return _send(self)  # `super` would make an object for every frame
         except ValueError as error:
             if self._lost():
                 raise Detached("the hub that lent this frame is gone; acquire another one") from error
