@@ -35,7 +35,9 @@ def slices(length: int, format: Format) -> tuple[Slice, ...]:
 def _picture(length: int, format: VideoFormat) -> tuple[Slice, ...]:
     planes = format.planes
     if length < planes[-1].offset + planes[-1].size:
-        raise WrongLength(f"a picture of this flow has {format.capacity} bytes, this frame holds {length}")
+        shapes = ", ".join(f"{' x '.join(map(str, plane.shape))} of {plane.dtype}" for plane in planes)
+        text = f"a picture of this flow has {format.capacity} bytes ({format.pixel_format}: {shapes}), not {length}"
+        raise WrongLength(text)
     return tuple(Slice(plane.offset, plane.offset + plane.size, plane.dtype, plane.shape) for plane in planes)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 from mediamesh.end import End
 from mediamesh.errors import FrameTooSmall
 from mediamesh.frames import SourceFrame
+from mediamesh.layout import slices
 from mediamesh_native.port import SourcePort
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Source(End[SourcePort, SourceFrame]):
         ------
         FrameTooSmall
             There is more data than a frame can hold.
+        WrongLength
+            The data is not a whole picture, or not a whole number of samples.
         Detached
             The hub went away meanwhile; send it again.
         """
@@ -121,6 +124,8 @@ def send_copy(frame: SourceFrame, data: Buffer, fields: Fields) -> int:
     with memoryview(data) as view:
         if view.nbytes > frame.format.capacity:
             raise FrameTooSmall(f"{view.nbytes} bytes do not fit into a frame of {frame.format.capacity}")
+        if view.nbytes:
+            slices(view.nbytes, frame.format)  # refuse here what would puzzle those who receive it
         with memoryview(frame) as target:
             target[: view.nbytes] = view.cast("B") if view.c_contiguous and view.nbytes else view.tobytes()
         frame.length = view.nbytes
