@@ -5,6 +5,7 @@ import select
 import struct
 import zlib
 from argparse import Namespace
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -228,7 +229,7 @@ def test_a_refused_recording_makes_and_empties_no_file(name: str, before: bytes 
     file = tmp_path / name
     if before is not None:
         file.write_bytes(before)
-    sink: Any = SimpleNamespace(format=VideoFormat(64, 36, "25", "uyvy422"))
+    sink: Any = SimpleNamespace(format=VideoFormat(64, 36, Fraction(25), "uyvy422"))
     with pytest.raises(UnsuitableFile, match=r"use \.raw"):
         receiving._record(sink, Namespace(file=str(file), kind=None, codec=None, force=True))
     assert (file.read_bytes() if file.exists() else None) == before
