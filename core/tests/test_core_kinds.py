@@ -115,7 +115,7 @@ def test_every_problem_of_every_document_is_listed() -> None:
     with pytest.raises(InvalidKinds) as caught:
         load(f"{yaml.safe_dump(bad)}---\n{yaml.safe_dump(document())}---\n[1]\n", "cam.yaml")
     assert caught.value.problems == [
-        "cam.yaml:1: kind: 'MediaConection' is not one of MediaConnection; did you mean MediaConnection?",
+        "cam.yaml:1: kind: 'MediaConection' is not MediaConnection, the only word that may stand here",
         f"cam.yaml:1: spec.sinks[0].delivery.policy: 'dropoldest' is not one of {policies}; did you mean dropOldest?",
         "cam.yaml:1: spec.sinks[0].delivery.queue: 0 is below the least, 1",
         "cam.yaml:3: [1] is not a MediaConnection",
@@ -147,7 +147,7 @@ def test_refusal_can_be_pickled() -> None:
             lambda top: top.update(zzzz={}),
             "zzzz: there is no such field; the fields are apiVersion, kind, metadata",
         ),
-        (lambda top: top.update(apiVersion="v1"), "apiVersion: 'v1' is not one of mediamesh.io/v1alpha1"),
+        (lambda top: top.update(apiVersion="v1"), "apiVersion: 'v1' is not mediamesh.io/v1alpha1, the only word"),
         (lambda top: top.update(metadata={}), "metadata.name: is missing"),
         (lambda top: top.update(metadata={"name": 7}), "metadata.name: 7 is not a text"),
         (lambda top: top.update(metadata="cam"), "metadata: 'cam' is not a mapping of fields"),
@@ -177,6 +177,8 @@ def test_wrong_document_is_answered(change: Callable[[dict[str, Any]], object], 
             "spec.payload.midi: this version does not have it; it has video, audio, ancillary, encoded, blob",
         ),
         ({"blob": {"maxSize": 0}}, "spec.payload.blob.maxSize: 0 is not between 1 and 4294959104"),
+        ({"blob": {"maxSize": -3}}, "spec.payload.blob.maxSize: -3 is not between 1 and 4294959104"),
+        ({"encoded": {"codec": "aac", "channels": -3}}, "spec.payload.encoded.channels: -3 is not between 1 and 128"),
         ({"blob": {"maxSize": "1k"}}, "spec.payload.blob.maxSize: '1k' is not an integer"),
         ({"ancillary": {"frameRate": 59.94}}, "spec.payload.ancillary.frameRate: 59.94 is not exact; write 60000/1001"),
         (
@@ -202,6 +204,14 @@ def test_wrong_payload_is_answered(payload: Spec, message: str) -> None:
     ("source", "message"),
     [
         ({}, "spec.source: exactly one of pod, memif, file is needed, not none"),
+        (
+            {"pod": None},
+            "spec.source: exactly one of pod, memif, file is needed, not none; `pod:` is empty: write `pod: {}`",
+        ),
+        (
+            {"file": None},
+            "spec.source: exactly one of pod, memif, file is needed, not none; `file:` is empty: write its fields",
+        ),
         (
             {"pod": {}, "file": {"path": "a"}},
             "spec.source: exactly one of pod, memif, file is needed, not pod",

@@ -136,7 +136,7 @@ def test_encoded_has_a_size_by_its_medium() -> None:
     ("fields", "message"),
     [
         ({"codec": "h265"}, "encoded.codec: 'h265' is not one of the 23 known; did you mean h264"),
-        ({"codec": "av1", "alignment": "nalUnit"}, "encoded.alignment: 'nalUnit' is not one of accessUnit"),
+        ({"codec": "av1", "alignment": "nalUnit"}, "encoded.alignment: 'nalUnit' is not accessUnit, the only word"),
         ({"codec": "aac", "extradata": "?"}, "encoded.extradata: '?' is not base64"),
         ({"codec": "aac", "extradata": "AAAA" * 1000}, "encoded.extradata: has 3000 bytes, the most is 2048"),
         ({"codec": "aac", "channels": 0}, "encoded.channels: 0 is not between 1 and 128"),

@@ -16,6 +16,8 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
 def not_one_of(value: object, allowed: Iterable[str]) -> str:
     """Say that `value` is none of the allowed words, and which one it may have been; of many words, name the likely."""
     words = list(allowed)
+    if len(words) == 1:
+        return f"{shown(value)} is not {words[0]}, the only word that may stand here"
     if len(words) <= _SHOWN:
         return f"{shown(value)} is not one of {', '.join(words)}{did_you_mean(value, words)}"
     likely = get_close_matches(value.lower(), words, n=4) if isinstance(value, str) else []

@@ -27,10 +27,15 @@ class FormatError(UserError):
 
 def check_integer(field: str, value: object, lowest: int, highest: int) -> int:
     """Return `value` if it is an integer of that range."""
+    number = _integer(field, value)
+    if not lowest <= number <= highest:
+        raise FormatError(field, f"{shown(number)} is not between {lowest} and {highest}")
+    return number
+
+
+def _integer(field: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise FormatError(field, f"{shown(value)} is not an integer")
-    if not lowest <= value <= highest:
-        raise FormatError(field, f"{value} is not between {lowest} and {highest}")
     return value
 
 
@@ -67,12 +72,12 @@ class Fields:
     def integer(self, name: str, default: int | None = None) -> int:
         """Return an integer field; its range is the format's own business."""
         value = self.needed(name) if default is None else self.take(name)
-        return check_integer(f"{self._kind}.{name}", default if value is None else value, 0, 2**63 - 1)
+        return _integer(f"{self._kind}.{name}", default if value is None else value)
 
     def optional_integer(self, name: str) -> int | None:
-        """Return an integer field that may be absent."""
+        """Return an integer field that may be absent; its range is the format's own business."""
         value = self.take(name)
-        return None if value is None else check_integer(f"{self._kind}.{name}", value, 0, 2**63 - 1)
+        return None if value is None else _integer(f"{self._kind}.{name}", value)
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a text field."""

@@ -26,13 +26,24 @@ class Model(BaseModel):
     )
     choices: ClassVar[tuple[str, ...]] = ()
     """Fields of which exactly one is given; named in the answer to a field that does not exist."""
+    may_be_empty: ClassVar[tuple[str, ...]] = ()
+    """Those of the choices that need nothing below them, so that `{}` is what someone meant who wrote nothing."""
 
     def chosen(self) -> str:
         """Return the name of the one choice that is given; refuse none and several."""
         given = [name for name in self.choices if getattr(self, name) is not None]
         if len(given) != 1:
-            refuse(f"exactly one of {', '.join(self.choices)} is needed, not {' and '.join(given) or 'none'}")
+            wanted = f"exactly one of {', '.join(self.choices)} is needed, not {' and '.join(given) or 'none'}"
+            refuse(wanted + ("" if given else self._emptied()))
         return given[0]
+
+    def _emptied(self) -> str:
+        """Say how to write a choice that has been left without a value."""
+        emptied = [name for name in self.choices if name in self.model_fields_set]
+        if not emptied:
+            return ""
+        fix = f"write `{emptied[0]}: {{}}`" if emptied[0] in self.may_be_empty else "write its fields below it"
+        return f"; `{emptied[0]}:` is empty: {fix}"
 
 
 def _label(value: str) -> str:

@@ -62,6 +62,7 @@ class Source(Model):
     """Where the frames come from: exactly one of the choices."""
 
     choices = ("pod", "memif", "file")
+    may_be_empty = ("pod",)
 
     name: Label = "source"
     pod: PodEndpoint | None = None
@@ -82,6 +83,7 @@ class Sink(Model):
     """Where the frames go: exactly one of the choices."""
 
     choices = ("pod", "memif", "file")
+    may_be_empty = ("pod",)
 
     name: Label
     pod: PodEndpoint | None = None
