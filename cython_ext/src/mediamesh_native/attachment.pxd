@@ -44,6 +44,7 @@ cdef class Port:
     cdef object __weakref__
 
     cdef bint _writable(self) noexcept
+    cdef bint _is_waiting(self, uint16_t region) noexcept nogil
     cdef bint _ready(self) noexcept nogil
     cdef void _before_sleep(self) noexcept nogil
     cdef int _ensure_open(self) except -1

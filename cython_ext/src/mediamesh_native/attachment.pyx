@@ -186,7 +186,7 @@ cdef class Port:
             raise ValueError("no memif ring where one was announced")
 
     def add_region(self, index, fd, size):
-        """Map a pool under its number. Only the newest eight numbers stand for something; frames keep their own mapping.
+        """Map a pool under its number. Only the newest eight numbers, and those of waiting frames, stand for something.
 
         So when a number comes round again, long after, it is unknown until the hub's message about it has been read.
         """
@@ -195,11 +195,15 @@ cdef class Port:
         if index in self.newest:
             self.newest.remove(index)
         self.newest.append(index)
-        if len(self.newest) > KNOWN:
+        if len(self.newest) > KNOWN and not self._is_waiting(self.newest[0]):
             self.regions[self.newest.pop(0)] = None
         self.blocked = False
 
     cdef bint _writable(self) noexcept:
+        return False
+
+    cdef bint _is_waiting(self, uint16_t region) noexcept nogil:
+        """Whether a frame of that pool waits to be taken."""
         return False
 
     cdef bint _ready(self) noexcept nogil:

@@ -8,7 +8,7 @@ from mediamesh_native.layout cimport (
     MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_store16, mm_take_desc,
 )
 from mediamesh_native.stock cimport (
-    chain_length, gather, stock_available, stock_consumed, write_header,
+    PORTION, chain_length, gather, stock_available, stock_consumed, write_header,
 )
 from mediamesh_native.model cimport (
     BAD_CHAIN, BAD_LENGTH, FINISHED, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT, SOURCE_REGION,
@@ -181,11 +181,12 @@ cdef inline bint serve_stock_source(Engine_ *engine, Attachment *source) noexcep
     """Like `serve_source`, for a peer that knows nothing of us; True if there is more to do."""
     cdef Flow *flow = source.flow
     cdef uint32_t which, done = 0
+    cdef uint64_t enough = engine.bytes_copied + PORTION
     if source.fault != NO_FAULT or flow.pool == NULL:
         return False
     mask_rings(source, MM_MASK_INT)
     for which in range(source.stock.ring_count):
-        while done < BATCH and take_packet(engine, source, &source.stock.rings[which], which):
+        while done < BATCH and engine.bytes_copied < enough and take_packet(engine, source, &source.stock.rings[which], which):
             done += 1
     finish_batch(engine, flow)
     if done or flow.stalled or engine.polling or source.fault != NO_FAULT:

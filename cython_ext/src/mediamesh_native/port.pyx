@@ -42,6 +42,17 @@ cdef class SinkPort(Port):
     cdef bint _ready(self) noexcept nogil:
         return mm_load16(&self.s2m.head) != <uint16_t> mm_load64(&self.extension.claim)
 
+    cdef bint _is_waiting(self, uint16_t region) noexcept nogil:
+        cdef uint16_t head = mm_load16(&self.s2m.head)
+        cdef uint16_t place = <uint16_t> mm_load64(&self.extension.claim)
+        cdef uint32_t most = <uint32_t> self.s2m_mask + 1
+        while place != head and most:
+            if mm_take_desc(self.s2m, place & self.s2m_mask).region == region:
+                return True
+            place += 1
+            most -= 1
+        return False
+
     cdef int _claim(self, mm_desc *desc, mm_info *info) except -1:
         """Take the oldest waiting frame; 0 if none waits, or if its region is not known yet."""
         cdef uint64_t claim

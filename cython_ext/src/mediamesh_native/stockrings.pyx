@@ -39,11 +39,12 @@ def _memory(name, size):
     return fd
 
 
-def _is_sealed(fd):
+def _is_sealed(index, fd):
+    """Whether the region cannot shrink. Only memory has seals at all; a file could make whoever reads it wait for ever."""
     try:
         return bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
     except OSError:
-        return False
+        raise ValueError(f"region {index} is a file, not memory") from None
 
 
 cdef class StockRings:
@@ -160,7 +161,7 @@ cdef class StockRings:
                 raise ValueError(f"region {index} is smaller than announced")
             self.stock.regions[index].fd = fd
             self.stock.regions[index].size = size
-            self.stock.regions[index].base = self._map(fd, size) if _is_sealed(fd) else NULL
+            self.stock.regions[index].base = self._map(fd, size) if _is_sealed(index, fd) else NULL
         self.stock.region_count = len(self.regions)
 
     def _adopt_ring(self, which, region, offset, log2, event):
