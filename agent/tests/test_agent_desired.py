@@ -74,8 +74,8 @@ def test_a_file_that_was_replaced_is_seen_although_its_time_and_size_are_the_sam
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: [", r"a\.yaml:1: line"),
-        (YAML.replace("NAME", "cam1").replace("maxSize", "maxsize"), r"a\.yaml:1: .*maxsize"),
+        ("kind: [", r"a\.yaml:1: column"),
+        (YAML.replace("NAME", "cam1").replace("maxSize", "maxsize"), r"a\.yaml:\d+: .*maxsize"),
         ("", r"no MediaConnection"),
         (YAML.replace("NAME", "cam1") + "---" + YAML.replace("NAME", "cam1"), "cam1"),
     ],

@@ -1,5 +1,7 @@
 """YAML from a stranger: bounded, without surprises, and nothing but plain values."""
 
+import re
+
 import pytest
 import yaml
 
@@ -56,7 +58,7 @@ def test_text_is_refused_with_its_place(text: str, message: str) -> None:
     with pytest.raises(InvalidKinds) as caught:
         load(text, "bad.yaml")
     assert message in caught.value.message
-    assert caught.value.message.startswith("bad.yaml:1: ")
+    assert re.match(r"bad\.yaml:(\d+: | has 262145)", caught.value.message)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +76,14 @@ def test_text_is_refused_with_its_place(text: str, message: str) -> None:
     ],
 )
 def test_plain_yaml_is_read(text: str, value: object) -> None:
-    assert list(documents(text)) == [value]
+    assert [document.value for document in documents(text)] == [value]
 
 
 def test_documents_before_a_broken_one_are_checked_too() -> None:
     with pytest.raises(InvalidKinds) as caught:
         load("a: 1\n---\n{", "bad.yaml")
     assert any(problem.startswith("bad.yaml:1: a: there is no such field") for problem in caught.value.problems)
-    assert any(problem.startswith("bad.yaml:2: line 3") for problem in caught.value.problems)
+    assert any(problem.startswith("bad.yaml:3: column 2: expected") for problem in caught.value.problems)
 
 
 @pytest.mark.parametrize("text", ["", "---", "# nothing\n", "---\n---\n", "null"])

@@ -1,6 +1,7 @@
 """MediaConnections: what is read, with which defaults, and how each mistake is answered."""
 
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from mediamesh_core.formats import BlobFormat
 from mediamesh_core.kinds import InvalidKinds, MediaConnection, load
 
 Spec = dict[str, Any]
-APP = {"token": "t"}
+WRONG_LINES = ("kind: MediaConection", "      policy: dropoldest", "      queue: 0", "[1]")
 
 
 def document() -> dict[str, Any]:
@@ -42,7 +43,7 @@ def refused(change: Callable[[dict[str, Any]], object]) -> list[str]:
     change(changed)
     with pytest.raises(InvalidKinds) as caught:
         load(yaml.safe_dump(changed), "cam.yaml")
-    return [problem.removeprefix("cam.yaml:1: ") for problem in caught.value.problems]
+    return [re.sub(r"^cam\.yaml:\d+: ", "", problem) for problem in caught.value.problems]
 
 
 def test_what_is_not_said_has_a_default() -> None:
@@ -111,14 +112,16 @@ def test_every_problem_of_every_document_is_listed() -> None:
     bad = document()
     bad["kind"] = "MediaConection"
     bad["spec"]["sinks"][0]["delivery"] = {"policy": "dropoldest", "queue": 0}
-    policies = "dropOldest, block, disconnect"
+    policies = "dropOldest, block, disconnect; did you mean dropOldest?"
+    text = f"{yaml.safe_dump(bad)}---\n{yaml.safe_dump(document())}---\n[1]\n"
     with pytest.raises(InvalidKinds) as caught:
-        load(f"{yaml.safe_dump(bad)}---\n{yaml.safe_dump(document())}---\n[1]\n", "cam.yaml")
+        load(text, "cam.yaml")
+    kind, policy, queue, last = (text.splitlines().index(line) + 1 for line in WRONG_LINES)
     assert caught.value.problems == [
-        "cam.yaml:1: kind: 'MediaConection' is not MediaConnection, the only word that may stand here",
-        f"cam.yaml:1: spec.sinks[0].delivery.policy: 'dropoldest' is not one of {policies}; did you mean dropOldest?",
-        "cam.yaml:1: spec.sinks[0].delivery.queue: 0 is below the least, 1",
-        "cam.yaml:3: [1] is not a MediaConnection",
+        f"cam.yaml:{kind}: kind: 'MediaConection' is not MediaConnection, the only word that may stand here",
+        f"cam.yaml:{policy}: spec.sinks[0].delivery.policy: 'dropoldest' is not one of {policies}",
+        f"cam.yaml:{queue}: spec.sinks[0].delivery.queue: 0 is below the least, 1",
+        f"cam.yaml:{last}: [1] is not a MediaConnection",
     ]
     assert caught.value.message == "\n".join(caught.value.problems)
     assert caught.value.reason == "InvalidKinds"

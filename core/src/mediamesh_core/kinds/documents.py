@@ -8,6 +8,7 @@ stand for billions of nodes cost nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
@@ -23,6 +24,24 @@ MAX_NODES = 20_000
 _TAG = "tag:yaml.org,2002:"
 _STR, _MERGE = _TAG + "str", _TAG + "merge"
 _PLAIN_TAGS = frozenset(_TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge"))
+
+
+Place = tuple[int | str, ...]
+"""The way to a value: keys of mappings and numbers of items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as plain Python values, and where in the text they are."""
+
+    value: object
+    node: Node
+
+    def lines(self) -> dict[Place, int]:
+        """Return the line, from 1, of every value: that of its key, or of its item."""
+        found: dict[Place, int] = {}
+        _locate(self.node, self.node, (), found)
+        return found
 
 
 class TooMuch(yaml.MarkedYAMLError):
@@ -54,28 +73,33 @@ class _Loader(_PlainResolver, yaml.SafeLoader):
         self._depth -= 1
         return node
 
+    def construct_object(self, node: Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002  # as PyYAML has it
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise ConstructorError(problem=f"cannot be read: {error}", problem_mark=node.start_mark) from error
+
     def _mark(self) -> yaml.Mark:
         mark: yaml.Mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         return mark
 
-    def documents(self) -> Iterator[object]:
-        """Yield every document as plain Python values."""
+    def documents(self) -> Iterator[Document]:
+        """Yield every document."""
         while self.check_node():
             node: Any = self.get_node()
             if _expanded(node, {}) > MAX_NODES:
                 raise TooMuch(problem=f"stands for more than {MAX_NODES} values", problem_mark=node.start_mark)
-            yield self.construct_document(node)
+            yield Document(self.construct_document(node), node)
 
 
-def documents(text: str) -> Iterator[object]:
+def documents(text: str) -> Iterator[Document]:
     """Yield the documents of a YAML text.
 
     Raises
     ------
     yaml.YAMLError
-        The text is not YAML, or beyond the bounds.
-    ValueError
-        A scalar is not what it looks like (a number with thousands of digits).
+        The text is not YAML, or beyond the bounds, or a scalar is not what it looks like (a number with thousands of
+        digits).
     """
     if len(text) > MAX_CHARACTERS:
         raise TooMuch(problem=f"has {len(text)} characters, the most is {MAX_CHARACTERS}")
@@ -109,6 +133,17 @@ def _children(node: Node) -> Iterator[Node]:
         for key, value in node.value:
             yield key
             yield value
+
+
+def _locate(node: Node, mark: Node, place: Place, found: dict[Place, int]) -> None:
+    """Note the lines of `node`, whose key is `mark`, and of all below it: as many as were counted before."""
+    found[place] = mark.start_mark.line + 1
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            _locate(value, key, (*place, key.value), found)
+    elif isinstance(node, SequenceNode):
+        for number, item in enumerate(node.value):
+            _locate(item, item, (*place, number), found)
 
 
 def _check_tag(node: Node) -> None:

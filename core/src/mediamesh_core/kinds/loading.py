@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from mediamesh_core.errors import UserError
 from mediamesh_core.kinds.connection import MediaConnection
-from mediamesh_core.kinds.documents import documents
+from mediamesh_core.kinds.documents import Document, Place, documents
 from mediamesh_core.kinds.problems import problems
+from mediamesh_core.kinds.syntax import told
 from mediamesh_core.suggestions import shown
 
 MAX_SHOWN = 50
@@ -32,16 +33,16 @@ def load(text: str, source_name: str = "<text>") -> list[MediaConnection]:
     Raises
     ------
     InvalidKinds
-        Lists everything that is wrong as "file:document: field: what, and what to write instead",
-        documents being counted from 1.
+        Lists everything that is wrong as "file:line: field: what, and what to write instead"; a field that is missing
+        has the line of the mapping that it should be in.
     """
     found: list[str] = []
     connections: list[MediaConnection] = []
-    for number, document in _numbered(text, source_name, found):
+    for document in _read(text, source_name, found):
         try:
-            connections.append(MediaConnection.model_validate(document))
+            connections.append(MediaConnection.model_validate(document.value))
         except ValidationError as error:
-            found += [f"{source_name}:{number}: {problem}" for problem in _listed(error, document)]
+            found += [f"{source_name}:{problem}" for problem in _listed(error, document)]
     if not connections and not found:
         found.append(f"{source_name}: there is no MediaConnection in it")
     if found:
@@ -49,22 +50,27 @@ def load(text: str, source_name: str = "<text>") -> list[MediaConnection]:
     return connections
 
 
-def _numbered(text: str, source_name: str, found: list[str]) -> Iterator[tuple[int, object]]:
-    number = 0
+def _read(text: str, source_name: str, found: list[str]) -> Iterator[Document]:
     try:
-        for number, document in enumerate(documents(text), 1):
-            if document is not None:
-                yield number, document
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        found.append(f"{source_name}:{number + 1}: {place}{error.problem or error.context}")
-    except (yaml.YAMLError, ValueError) as error:
-        found.append(f"{source_name}:{number + 1}: cannot be read: {error}")
+        for document in documents(text):
+            if document.value is not None:
+                yield document
+    except yaml.YAMLError as error:
+        line, problem = told(error, text)
+        found.append(f"{source_name}:{line}: {problem}" if line else f"{source_name}: {problem}")
 
 
-def _listed(error: ValidationError, document: object) -> Iterator[str]:
-    if not isinstance(document, dict):
-        yield f"{shown(document)} is not a MediaConnection"
-    else:
-        yield from problems(error, MediaConnection)
+def _listed(error: ValidationError, document: Document) -> Iterator[str]:
+    lines = document.lines()
+    if not isinstance(document.value, dict):
+        yield f"{lines[()]}: {shown(document.value)} is not a MediaConnection"
+        return
+    for place, problem in problems(error, MediaConnection):
+        yield f"{_nearest_line(place, lines)}: {problem}"
+
+
+def _nearest_line(place: Place, lines: dict[Place, int]) -> int:
+    """Return the line of the innermost value on the way that somebody wrote."""
+    while place not in lines:
+        place = place[:-1]
+    return lines[place]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mediamesh_core.kinds.base import Model
+from mediamesh_core.kinds.documents import Place
 from mediamesh_core.suggestions import did_you_mean, not_one_of, shown
 
 _TYPES = {
@@ -26,27 +27,25 @@ _BOUNDS = {
 }
 
 
-def problems(error: ValidationError, kind: type[BaseModel]) -> Iterator[str]:
-    """Yield each problem once, as "spec.sinks[1].delivery.policy: …"."""
-    seen: set[tuple[str, str]] = set()
+def problems(error: ValidationError, kind: type[BaseModel]) -> Iterator[tuple[Place, str]]:
+    """Yield each problem once: where it is, and "spec.sinks[1].delivery.policy: …"."""
+    seen: set[tuple[Place, str]] = set()
     for details in error.errors(include_url=False):
         place, message = _place(details), _message(details, kind)
         if (place, message) not in seen:
             seen.add((place, message))
-            yield f"{place}: {message}" if place else message
+            yield place, f"{_written(place)}: {message}" if place else message
 
 
-def _place(details: ErrorDetails) -> str:
-    parts = [*_location(details)]
-    if field := details.get("ctx", {}).get("field"):
-        parts.append(field)
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return text.removeprefix(".")
+def _written(place: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
 
 
-def _location(details: ErrorDetails) -> tuple[int | str, ...]:
+def _place(details: ErrorDetails) -> Place:
     """Where it is; pydantic also names the branches of a union, which nobody wrote."""
-    return tuple(part for part in details["loc"] if isinstance(part, int) or not _is_branch(part))
+    walked = [part for part in details["loc"] if isinstance(part, int) or not _is_branch(part)]
+    field = details.get("ctx", {}).get("field", "")
+    return (*walked, *(int(part) if part.isdecimal() else part for part in findall(r"[^.\[\]]+", field)))
 
 
 def _is_branch(part: str) -> bool:
