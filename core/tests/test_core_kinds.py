@@ -62,6 +62,7 @@ def test_every_endpoint_is_read() -> None:
     recording = {"path": "a/b-%Y%m%d.mkv", "segmentSeconds": 60, "codec": "ffv1"}
     connection = read(
         lambda spec: spec.update(
+            payload={"video": {"width": 16, "height": 16, "frameRate": 25, "pixelFormat": "yuv420p"}},
             source={"file": {"path": "a/b.mp4", "loop": False, "track": 1}, "queue": 9},
             sinks=[
                 {"name": "a", "memif": peer},

@@ -15,6 +15,7 @@ from mediamesh_core.planner import Node, Observed, Pod, local_node, plan
 
 HERE = local_node("here")
 BLOB = {"blob": {"maxSize": 100}}
+ENCODED = {"encoded": {"codec": "h264"}}
 
 
 def connection(name: str = "cam1", *, namespace: str = "default", **spec: Any) -> MediaConnection:
@@ -83,6 +84,7 @@ def test_pods_attach_in_their_own_folders() -> None:
 
 def test_files_are_bridges_with_canonical_settings() -> None:
     made = flow(
+        payload=ENCODED,
         source={"file": {"path": "film.mp4", "track": 1}},
         sinks=sinks({"file": {"path": "a-%Y.mkv", "segmentSeconds": 5}}),
     )
@@ -135,19 +137,20 @@ def test_connection_defined_twice_is_refused() -> None:
 
 
 def test_two_recordings_into_one_file_are_refused() -> None:
-    one = {"file": {"path": "a/x.mkv"}}
-    same = {"file": {"path": "a//./x.mkv"}}
+    one = {"file": {"path": "a/x.raw"}}
+    same = {"file": {"path": "a//./x.raw"}}
     error = refused(connection(sinks=sinks(one, same)))
     assert error.reason == "FileConflict"
     assert error.message == (
-        "file a/x.mkv is written by two sinks: default/cam1 sink0 and default/cam1 sink1; change one of them"
+        "file a/x.raw is written by two sinks: default/cam1 sink0 and default/cam1 sink1; change one of them"
     )
     assert refused(connection("a", sinks=sinks(one)), connection("b", sinks=sinks(same))).reason == "FileConflict"
 
 
 def test_one_file_may_feed_two_connections() -> None:
     source = {"file": {"path": "film.mp4"}}
-    assert len(plan([connection("a", source=source), connection("b", source=source)], [HERE])["here"].flows) == 2
+    both = [connection(name, payload=ENCODED, source=source) for name in ("a", "b")]
+    assert len(plan(both, [HERE])["here"].flows) == 2
 
 
 def test_one_memif_interface_for_two_ends_is_refused() -> None:

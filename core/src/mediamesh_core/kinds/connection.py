@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mediamesh_core.kinds.base import Label, Model, refuse, twice
 from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
+from mediamesh_core.kinds.fitting import check_playable, check_recordable
 from mediamesh_core.kinds.payload import Payload
 from mediamesh_core.suggestions import shown
 
@@ -118,6 +119,15 @@ class Spec(Model):
         names = [self.source.name, *(sink.name for sink in self.sinks)]
         if repeated := twice(names):
             refuse(f"the name {repeated[0]!r} is given to two endpoints; each needs its own", "sinks")
+        return self
+
+    @model_validator(mode="after")
+    def _files_fit_the_payload(self) -> Self:
+        if self.source.file is not None:
+            check_playable(self.payload, self.source.file.path)
+        for number, sink in enumerate(self.sinks):
+            if sink.file is not None:
+                check_recordable(self.payload, sink.file.path, sink.file.codec, number)
         return self
 
     @model_validator(mode="after")
