@@ -237,7 +237,7 @@ metadata: {name: cam1}
 spec:
   payload: {blob: {maxSize: 10}}
   source: {name: camera, pod: {}}
-  sinks: [{name: archive, file: {path: film.mp4}}]
+  sinks: [{name: archive, file: {path: film.raw}}]
 """
 
 
@@ -256,7 +256,7 @@ def test_validate_asks_the_bridges_that_are_installed(
     monkeypatch.setattr(bridge, "names", lambda: ["file"])
     monkeypatch.setattr(bridge, "find", lambda _: Objecting())
     complaint = said(capsys, "validate", str(file), status=1)
-    assert complaint == f"mediamesh: {file}: default/cam1 archive: a sink film.mp4 cannot hold BlobFormat\n"
+    assert complaint == f"mediamesh: {file}: default/cam1 archive: a sink film.raw cannot hold BlobFormat\n"
     monkeypatch.setattr(bridge, "names", list)
     assert said(capsys, "validate", str(file)) == f"{file}: default/cam1\n"
 
@@ -267,3 +267,12 @@ def test_validate_finds_connections_that_cannot_be_together(free_dir: Path, caps
     complaint = said(capsys, "validate", str(file), status=1)
     assert complaint.startswith(f"mediamesh: {file}: ")
     assert "default/cam1" in complaint
+
+
+def test_validate_looks_at_all_files_together(free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = free_dir / "first.yaml", free_dir / "second.yaml"
+    first.write_text(FILMED)
+    second.write_text(FILMED)
+    complaint = said(capsys, "validate", str(first), str(second), status=1)
+    assert complaint == f"mediamesh: {second}: default/cam1 is defined twice; remove one\n"
+    assert said(capsys, "validate", str(second)) == f"{second}: default/cam1\n"

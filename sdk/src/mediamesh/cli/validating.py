@@ -2,6 +2,7 @@
 
 First the kinds are checked. If those are right the connections are planned for this machine, and the bridges of the
 plan that are installed here are asked about the settings of their endpoints. The others may be where the hub runs.
+Last, the connections of all files are looked at together, since `mediamesh up` takes several files.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class ValidateCommand:
 
     def run(self, args: Namespace) -> int:
         """Check every file; 1 if something is wrong with one of them."""
-        results = [_checked(name) for name in args.files]
+        before: list[MediaConnection] = []
+        results = [_checked(name, before) for name in args.files]
         if args.json:
             print(json.dumps(results, indent=2))
         else:
@@ -51,7 +53,9 @@ class ValidateCommand:
         return int(any(result["problems"] for result in results))
 
 
-def _checked(name: str) -> dict[str, list[str] | str]:
+def _checked(name: str, before: list[MediaConnection]) -> dict[str, list[str] | str]:
+    """Check one file, also against the connections of the files `before` it, which become one file more."""
+    from mediamesh_core.conflicts import check_conflicts  # noqa: PLC0415  # as the next
     from mediamesh_core.kinds import InvalidKinds, load  # noqa: PLC0415  # pydantic and yaml take their time
 
     connections: list[str] = []
@@ -60,6 +64,8 @@ def _checked(name: str) -> dict[str, list[str] | str]:
         found = load(_read(name), name)
         connections = [f"{connection.metadata.namespace}/{connection.metadata.name}" for connection in found]
         problems = [f"{name}: {problem}" for problem in _misfits(found)]
+        check_conflicts([*before, *found])
+        before += found
     except InvalidKinds as error:
         problems = list(error.problems)
     except UserError as error:
