@@ -33,3 +33,8 @@ def test_rows_say_type_range_and_default() -> None:
     assert "| id | integer, 0 to 4294967295 | `0` | " in page
     assert "| loop | true or false | `true` | " in page
     assert "| role | `server`, `client` | needed | " in page
+
+
+def test_every_field_has_a_meaning() -> None:
+    rows = [line for line in reference.page().splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row.endswith("|  |")] == []

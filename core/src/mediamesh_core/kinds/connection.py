@@ -25,10 +25,15 @@ class Metadata(Model):
     model_config = ConfigDict(extra="ignore")
 
     name: Label
+    """What clients open: 1 to 63 of a-z, 0-9 and '-'; unique in its namespace."""
     namespace: Label = "default"
+    """Whose it is; clients write "namespace/name", or the name alone for `default`."""
     uid: str = ""
+    """Given by Kubernetes; leave it out."""
     generation: int = 0
+    """Counted by Kubernetes at each change; leave it out."""
     labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    """For people and their tools; nothing here looks at them."""
 
 
 class Delivery(Model):
@@ -66,11 +71,15 @@ class Source(Model):
     may_be_empty = ("pod",)
 
     name: Label = "source"
+    """Of the endpoint, in logs, metrics and refusals; no sink has the same."""
     pod: PodEndpoint | None = None
+    """An application; `pod: {}` is any."""
     memif: MemifEndpoint | None = None
+    """A stock memif peer."""
     file: FileSource | None = None
+    """A file that is played."""
     queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] | None = None
-    """Frames the source may have in hand; chosen by their size if left out."""
+    """Frames the source may have in hand; if left out, 4, or as many as make 1 MiB if that is more, at most 256."""
     wait_for_sinks: Annotated[int, Field(ge=0, le=MAX_ATTACHMENTS)] = 0
     """The source gets no frame to fill before so many sinks are attached, so that they miss none of the first."""
 
@@ -87,10 +96,15 @@ class Sink(Model):
     may_be_empty = ("pod",)
 
     name: Label
+    """Of the endpoint, in logs, metrics and refusals; unique in the connection."""
     pod: PodEndpoint | None = None
+    """Applications; `pod: {}` is any."""
     memif: MemifEndpoint | None = None
+    """A stock memif peer."""
     file: FileSink | None = None
+    """A recording."""
     delivery: Delivery = Delivery()
+    """How frames are queued for it; dropOldest with a queue of 4 if left out."""
     max_attachments: Annotated[int, Field(ge=1, le=MAX_ATTACHMENTS)] | None = None
     """Pods that can be attached at once, each with its own queue; 4 for pod sinks, 1 for others if left out."""
 
@@ -110,9 +124,13 @@ class Spec(Model):
     """What is wanted."""
 
     payload: Payload
+    """What a frame holds."""
     source: Source
+    """Who makes the frames."""
     sinks: Annotated[tuple[Sink, ...], Field(strict=False, max_length=256)] = ()
+    """Who gets each frame: at most 256, none is allowed."""
     pool: Pool = Pool()
+    """How much memory of which kind; can be left out."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -143,9 +161,13 @@ class MediaConnection(Model):
     """A connection as people write it."""
 
     api_version: Literal["mediamesh.io/v1alpha1"]
+    """The version of this page."""
     kind: Literal["MediaConnection"]
+    """The only kind so far."""
     metadata: Metadata
+    """Which connection it is."""
     spec: Spec
+    """What is wanted of it."""
     status: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Written by the operator; ignored here."""
 

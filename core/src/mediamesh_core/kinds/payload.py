@@ -46,7 +46,9 @@ class Video(_Described):
 
     kind = "video"
     width: int
+    """Pixels, 1 to 32767; odd ones are right also for subsampled formats, whose chroma planes are rounded up."""
     height: int
+    """Lines, 1 to 32767; even unless scan is progressive."""
     frame_rate: Rate
     """Pictures per second: an integer or an exact fraction such as 60000/1001."""
     pixel_format: str
@@ -64,6 +66,7 @@ class Audio(_Described):
     sample_format: str
     """Name of FFmpeg's codec; the table below has them all."""
     channels: int
+    """1 to 128, interleaved."""
     sample_rate: int | None = None
     """48000 if left out."""
     packet_time: str | None = None
@@ -93,10 +96,15 @@ class Encoded(_Described):
     max_size: int | None = None
     """Most bytes of a frame; 4 MiB for video and 64 KiB for audio if left out."""
     width: int | None = None
+    """Of the decoded pictures, 1 to 65535; needed to record vp8, vp9, prores, jpeg2000 and htj2k."""
     height: int | None = None
+    """As the width."""
     frame_rate: Rate | None = None
+    """Pictures per second, for those who want to know it before they decode."""
     sample_rate: int | None = None
+    """Of the decoded sound in Hz, 1 to 768000; needed to record aac and opus."""
     channels: int | None = None
+    """Of the decoded sound, 1 to 128; needed to record aac and opus."""
     extradata: str | None = None
     """The decoder's configuration in base64, where the codec keeps it apart from the stream."""
 
@@ -115,10 +123,15 @@ class Payload(Model):
     choices = ("video", "audio", "ancillary", "encoded", "blob")
 
     video: Video | None = None
+    """Uncompressed pictures."""
     audio: Audio | None = None
+    """Uncompressed sound (PCM)."""
     ancillary: Ancillary | None = None
+    """Ancillary packets (SMPTE ST 291-1), such as captions and time codes."""
     encoded: Encoded | None = None
+    """What an encoder made."""
     blob: Blob | None = None
+    """Anything else; nobody looks inside."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
