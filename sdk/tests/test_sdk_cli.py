@@ -145,7 +145,7 @@ def send_grey(source: mediamesh.Source, stop: threading.Event) -> None:
 def test_list_and_top(mesh: Mesh, capsys: pytest.CaptureFixture[str]) -> None:
     mesh.apply(connection("shown", PICTURE))
     with mediamesh.open_sink("shown", timeout=30) as sink, mediamesh.open_source("shown", timeout=30) as source:
-        source.send(b"x", timeout=30)
+        source.send(bytes(source.capacity), timeout=30)
         sink.receive(30).release()
         wait_until(lambda: mesh.attachments("sink")[0].received == 1)
         table = said(capsys, "list")
