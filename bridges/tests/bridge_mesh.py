@@ -34,7 +34,7 @@ class Mesh:
 
     def __init__(self, root: Path, media: Path) -> None:
         self.media = media
-        self._root = root
+        self.root = root
         self._log = root.with_name(root.name + ".log")
         self._revision = 0
         with self._log.open("ab") as log:
@@ -59,11 +59,11 @@ class Mesh:
         connections = kinds.load(yaml) if yaml else []
         plan = planner.plan(connections, [planner.local_node("here")])["here"]
         message = ParseDict(dataclasses.asdict(dataclasses.replace(plan, revision=self._revision)), plan_pb2.NodePlan())
-        with HubClient(self._root) as hub:
+        with HubClient(self.root) as hub:
             assert not hub.apply(message).errors
 
     def observe(self) -> hub_pb2.Observed:
-        with HubClient(self._root) as hub:
+        with HubClient(self.root) as hub:
             return hub.observe()
 
     def bridge(self, endpoint: str) -> hub_pb2.ObservedBridge:

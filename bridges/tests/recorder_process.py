@@ -7,9 +7,11 @@ import sys
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 from bridge_doubles import frames_at, noise
 
+from mediamesh_bridges.file.left_out import LeftOut
 from mediamesh_bridges.file.recorder import Recorder
 from mediamesh_bridges.file.recovery import publish_leftovers
 from mediamesh_bridges.file.settings import record_settings
@@ -21,7 +23,8 @@ def main() -> int:
     root, path, format = Path(sys.argv[1]), sys.argv[2], from_json(sys.argv[3])
     rate = 1 / Fraction(format.frame_duration) if isinstance(format, AudioFormat) else Fraction(25)
     sys.stdout.write(f"recovered {publish_leftovers(root, path)}\n")
-    recorder = Recorder(root, record_settings({"path": path}), format, lambda tai: tai / 1e9)
+    left_out = LeftOut(print, monotonic)
+    recorder = Recorder(root, record_settings({"path": path}), format, lambda tai: tai / 1e9, left_out)
     payloads = [noise(format.capacity, number) for number in range(8)]
     for frame in frames_at((payloads[number % 8] for number in count()), rate):
         recorder.record(frame)

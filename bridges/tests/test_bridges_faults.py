@@ -15,6 +15,7 @@ import pytest
 from bridge_doubles import frames_at, noise
 
 from mediamesh_bridges.errors import DiskFull, RecordingFailed
+from mediamesh_bridges.file.left_out import LeftOut
 from mediamesh_bridges.file.recorder import Recorder
 from mediamesh_bridges.file.recovery import publish_leftovers
 from mediamesh_bridges.file.settings import record_settings
@@ -105,7 +106,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def endless(root: Path, name: str, format: Format) -> None:
-    recorder = Recorder(root, record_settings({"path": name}), format, lambda tai: tai / 1e9)
+    recorder = Recorder(
+        root, record_settings({"path": name}), format, lambda tai: tai / 1e9, LeftOut(print, lambda: 0.0)
+    )
     payloads = (noise(format.capacity, number) for number in range(10_000))
     for frame in frames_at(payloads, Fraction(25)):
         recorder.record(frame)

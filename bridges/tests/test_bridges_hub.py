@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from bridge_doubles import Clip, decoded, make_clip
-from bridge_mesh import Mesh, running_mesh, wait_until
+from bridge_mesh import PATIENCE, Mesh, running_mesh, wait_until
+
+from mediamesh.source import Source
+from mediamesh_bridges.file.left_out import MOST_IN_A_ROW
 
 CLIP = Clip("libx264", frames=30, rate=Fraction(100), options=(("g", "10"), ("bf", "0")))
 CONNECTION = """
@@ -23,6 +26,18 @@ spec:
   - name: recorder
     file: {{path: {recording}}}
     delivery: {{policy: block}}
+"""
+APPLICATION = """
+apiVersion: mediamesh.io/v1alpha1
+kind: MediaConnection
+metadata: {name: film}
+spec:
+  payload: {video: {width: 64, height: 48, frameRate: 100, pixelFormat: yuv420p}}
+  source: {name: camera, pod: {}}
+  sinks:
+  - name: recorder
+    file: {path: cam.mkv}
+    delivery: {policy: block}
 """
 VIDEO = "video: {width: 64, height: 48, frameRate: 100, pixelFormat: yuv420p}"
 ENCODED = "encoded: {codec: h264}"
@@ -109,3 +124,15 @@ def test_a_film_that_is_not_there_is_said_and_tried_again(mesh: Mesh) -> None:
     wait_until(lambda: "FileUnusable: cannot open 'clip.mp4'" in mesh.bridge("player").last_error, "the reason")
     (mesh.media / "away.mp4").rename(mesh.media / "clip.mp4")
     wait_until(lambda: grown(mesh, ".cam.mkv.part", 20_000), "frames are recorded")
+
+
+def test_pictures_of_a_wrong_length_are_seen_in_the_status(mesh: Mesh) -> None:
+    mesh.apply(APPLICATION)
+    with Source("default/film", root=mesh.root) as source:
+        wait_until(lambda: attached(mesh, "recorder"), "the recorder waits for frames")
+        for _ in range(MOST_IN_A_ROW):
+            frame = source.acquire(PATIENCE)  # `Source.send` would refuse it
+            frame.length = 5
+            frame.send()
+        wait_until(lambda: "FramesNotWhole: none of the last 100" in mesh.bridge("recorder").last_error, "the reason")
+    assert "1 frame is not whole and left out, frame 0 has 5 bytes instead of 4608 bytes" in mesh.log

@@ -38,7 +38,9 @@ def test_hours_later_a_frame_is_still_in_its_own_slot() -> None:
     ("arrivals", "slots"),
     [
         pytest.param([(0, 0), (3, 3), (4, 4)], [0, 3, 4], id="two frames dropped on the way"),
-        pytest.param([(0, 0), (3, 1), (4, 2)], [0, 3, 4], id="a source that left out two"),
+        pytest.param([(0, 0), (3, 1), (4, 2)], [0, 1, 2], id="two frames that came late"),
+        pytest.param([(0, 0), (9, 3), (9, 4)], [0, 3, 4], id="two frames dropped in a burst"),
+        pytest.param([(0, 0), (1, 1), (200, 2), (2, 3)], [0, 1, 2, 3], id="one time that is wrong"),
         pytest.param([(0, 0), (1, 1), (50_000, 2), (50_001, 3)], [0, 1, 2, 3], id="a clock that was set ahead"),
         pytest.param([(0, 0), (1, 1), (-50_000, 2), (-49_999, 3)], [0, 1, 2, 3], id="a clock that was set back"),
         pytest.param([(0, 7), (1, 8), (2, 0), (3, 1)], [0, 1, 2, 3], id="a sequence that began anew"),

@@ -12,6 +12,7 @@ import pytest
 from bridge_doubles import SECOND, Clip, FakeFrame, frames_at, make_clip, noise, picture
 
 from mediamesh_bridges.errors import BadSetting
+from mediamesh_bridges.file.left_out import LeftOut
 from mediamesh_bridges.file.media import MediaPath
 from mediamesh_bridges.file.picture import ffmpeg_pixels, packer
 from mediamesh_bridges.file.readers import open_reader
@@ -33,7 +34,8 @@ END = 4
 
 
 def recorder(root: Path, path: str, format: Format, **settings: object) -> Recorder:
-    return Recorder(root, record_settings({"path": path, **settings}), format, lambda tai: tai / SECOND - 37)
+    read = record_settings({"path": path, **settings})
+    return Recorder(root, read, format, lambda tai: tai / SECOND - 37, LeftOut(lambda _: None, lambda: 0.0))
 
 
 def record(root: Path, path: str, format: Format, frames: Iterable[FakeFrame], **settings: object) -> Path:
@@ -262,12 +264,6 @@ def test_dropped_frames_leave_their_place_empty(tmp_path: Path) -> None:
     assert [round(time * 1000) for time, _ in pictures(path)] == [
         round(number / RATE * 1000) for number in range(12) if number not in (4, 5, 6)
     ]
-
-
-def test_frames_that_are_not_whole_are_left_out(tmp_path: Path) -> None:
-    format = VideoFormat(32, 16, RATE, "yuv420p")
-    sent = [legal(format, 0), b"half", legal(format, 2)]
-    assert len(pictures(record(tmp_path, "cam.mkv", format, frames_at(sent, RATE)))) == 2
 
 
 def test_the_name_comes_from_the_first_frame_and_folders_are_made(tmp_path: Path) -> None:

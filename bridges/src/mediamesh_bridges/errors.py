@@ -25,6 +25,10 @@ class FileUnusable(BridgeError, UserError):
     """The file to play is missing, not a file, not media, or not what the connection's payload says."""
 
 
+class FramesNotWhole(BridgeError, UserError):
+    """The frames to record are not what the connection's payload says."""
+
+
 class DiskFull(BridgeError, TransientError):
     """No space (or quota) is left for the recording; what was recorded so far is kept."""
 

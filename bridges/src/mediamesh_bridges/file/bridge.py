@@ -8,12 +8,14 @@ them to the hub and to the request to stop.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from mediamesh.bridge import BridgeContext, Role
 from mediamesh.errors import Interrupted
 from mediamesh_bridges.file.clock import SystemClock, utc_seconds
+from mediamesh_bridges.file.left_out import LeftOut
 from mediamesh_bridges.file.media import MediaPath
 from mediamesh_bridges.file.player import Player
 from mediamesh_bridges.file.prefetch import prefetched
@@ -62,10 +64,12 @@ def _record(context: BridgeContext) -> None:
     settings = record_settings(context.config)
     for path in publish_leftovers(context.media_root, settings.path):
         _log.warning("%s was left behind by a recorder that was killed; it is published now", path)
+    left_out = LeftOut(_log.warning, time.monotonic)
     with context.open_sink() as sink:
-        recorder = Recorder(context.media_root, settings, sink.format, utc_seconds)
+        recorder = Recorder(context.media_root, settings, sink.format, utc_seconds, left_out)
         with suppress(Interrupted):
             while not context.stopping.is_set():
                 with sink.receive() as frame:
                     recorder.record(frame)
+        left_out.finish()
         recorder.close()

@@ -1,13 +1,17 @@
 """Where the frames that arrive belong in a recording.
 
-A recording's timestamps come from the frames' times, but counted in whole units of the exact rate (frames, or
-samples), so a rounding or a jitter of the sender never reaches the file. Between two frames the sequence
-numbers say how many are missing; the times confirm it, and where they disagree by more than the tolerance they
-win, because a source may leave out frames that it never numbered. Three things can happen then:
+A recording's timestamps are counted in whole units of the exact rate (frames, or samples), so a rounding or a
+jitter of the sender never reaches the file: a frame's time is often only when it was sent. Sequence numbers decide.
 
-* the time is ahead by at most `LONGEST_GAP`: the recording gets a gap of that length;
-* it is ahead by more, or behind: the clock or the source is another one now (a restart, a stepped clock). The
-  recording simply goes on, and later frames are counted from there.
+* They follow on: so do the pictures and the samples, however late they come. Only a lead of the time that lasts
+  (see `lasting_lead`) shows that a source left out something that it never numbered; then the recording gets a gap.
+* Some are missing: they leave a gap of as many frames. It is counted and not timed, because frames are mostly lost
+  in the burst after a stall, when times are worth the least.
+* They begin anew, or the frame is flagged as a discontinuity: only the time can tell how long nothing came, measured
+  against the lowest lead of late, which is free of lateness. If it says something near the numbers, those are taken.
+
+Where the time is off by more than `LONGEST_GAP` either way, the clock or the source is another one now. The recording
+simply goes on, and times are compared from there.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from mediamesh_bridges.file.lasting_lead import LastingLead
 from mediamesh_bridges.file.timeline import LONGEST_GAP, LONGEST_STEP_BACK, NANOSECONDS
 
 _STEP = Fraction(1, 25)
@@ -30,6 +35,8 @@ class Arrival:
     sequence: int
     size: int = 1
     """Units that it fills: 1 for a picture, samples for a block."""
+    discontinuity: bool = False
+    """What came before does not lead up to it, whatever the sequence says."""
 
 
 class Placement:
@@ -39,33 +46,48 @@ class Placement:
         self._rate = rate
         self._tolerance = tolerance
         self._longest = round(LONGEST_GAP * rate)
-        self._origin: Fraction | None = None
+        self._lead = LastingLead(rate, tolerance)
+        self._origin = Fraction(0)
+        self._last: Arrival | None = None
         self._end = 0
-        self._sequence = -1
 
     def place(self, arrival: Arrival) -> int:
         """Return the position of a frame; the first is at 0."""
-        expected = self._end + self._missing(arrival)
         moment = Fraction(arrival.time, NANOSECONDS) * self._rate
-        if self._origin is None:
-            self._origin = moment
-        by_time = round(moment - self._origin)
-        position = by_time if self._is_gap(by_time - expected) else expected
-        if abs(by_time - position) > self._tolerance:
-            self._origin = moment - position
+        position = self._position(arrival, moment)
         self._end = position + arrival.size
-        self._sequence = arrival.sequence
+        self._last = arrival
         return position
 
-    def _is_gap(self, ahead: int) -> bool:
-        return self._tolerance < ahead <= self._longest
+    def _position(self, arrival: Arrival, moment: Fraction) -> int:
+        if self._last is None:
+            return self._begin_at(0, moment)
+        missing = self._missing(arrival, self._last)
+        if missing is None or arrival.discontinuity:
+            return self._begin_at(self._by_time(moment, self._end + (missing or 0)), moment)
+        return self._by_number(moment, self._end + missing)
 
-    def _missing(self, arrival: Arrival) -> int:
-        """Return the units that the sequence numbers say are missing, none if they began anew."""
-        if self._sequence < 0:
-            return 0
-        missing = (arrival.sequence - self._sequence - 1) * arrival.size
-        return missing if 0 <= missing <= self._longest else 0
+    def _begin_at(self, position: int, moment: Fraction) -> int:
+        """Compare times from here on."""
+        self._origin = moment - position
+        self._lead.begin(moment)
+        return position
+
+    def _by_number(self, moment: Fraction, expected: int) -> int:
+        lead = moment - self._origin - expected
+        if abs(lead) > self._longest:
+            return self._begin_at(expected, moment)
+        return expected + self._lead.see(moment, lead)
+
+    def _by_time(self, moment: Fraction, expected: int) -> int:
+        position = round(moment - self._origin - self._lead.lowest)
+        near = abs(position - expected) <= self._tolerance
+        return position if not near and self._end < position <= self._end + self._longest else expected
+
+    def _missing(self, arrival: Arrival, last: Arrival) -> int | None:
+        """Return the units that the sequence numbers say are missing, None if they began anew."""
+        missing = (arrival.sequence - last.sequence - 1) * max(arrival.size, last.size)
+        return missing if 0 <= missing <= self._longest else None
 
 
 class FreePlacement:

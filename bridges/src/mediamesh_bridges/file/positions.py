@@ -7,14 +7,14 @@ from typing import Protocol
 
 from mediamesh_bridges.file.encoded_writer import clock_rate
 from mediamesh_bridges.file.placement import Arrival, FreePlacement, Placement
-from mediamesh_bridges.file.received import KEY_FRAME, ReceivedFrame
+from mediamesh_bridges.file.received import DISCONTINUITY, KEY_FRAME, ReceivedFrame
 from mediamesh_bridges.file.recorded import Recorded
 from mediamesh_bridges.file.sound import samples_in
 from mediamesh_bridges.file.timeline import VIDEO_CLOCK
 from mediamesh_core.formats import AudioFormat, EncodedFormat, Format, VideoFormat
 
 _TOLERANCES_A_SECOND = 50
-"""Sound may be off its time by 20 ms, or by a block if that is longer, before samples count as missing."""
+"""Sound may lag its time by 20 ms for long, or by a block if that is longer, before samples count as missing."""
 
 
 class Positions(Protocol):
@@ -35,6 +35,19 @@ def positions(format: Format) -> Positions:
     return _InOrder()
 
 
+def whole_length(format: Format) -> str:
+    """Return how long a whole frame is, for people."""
+    if isinstance(format, VideoFormat):
+        return f"{format.capacity} bytes"
+    if isinstance(format, AudioFormat):
+        return f"at least {format.channels * format.sample_size} bytes"
+    return "at least 1 byte"
+
+
+def _arrival(frame: ReceivedFrame, size: int) -> Arrival:
+    return Arrival(frame.time, frame.sequence, size, bool(frame.flags & DISCONTINUITY))
+
+
 class _Pictures:
     def __init__(self, format: VideoFormat) -> None:
         self._length = format.capacity
@@ -43,7 +56,7 @@ class _Pictures:
     def recorded(self, frame: ReceivedFrame, payload: memoryview) -> Recorded | None:
         if len(payload) != self._length:
             return None
-        return Recorded(payload, self._placement.place(Arrival(frame.time, frame.sequence)), 1)
+        return Recorded(payload, self._placement.place(_arrival(frame, 1)), 1)
 
 
 class _Blocks:
@@ -57,7 +70,7 @@ class _Blocks:
         if samples == 0:
             return None
         whole = payload[: samples * self._format.channels * self._format.sample_size]
-        return Recorded(whole, self._placement.place(Arrival(frame.time, frame.sequence, samples)), samples)
+        return Recorded(whole, self._placement.place(_arrival(frame, samples)), samples)
 
 
 class _AccessUnits:

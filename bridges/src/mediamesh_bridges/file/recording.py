@@ -38,18 +38,19 @@ class Recording:
         self._begun = False
         self._whole = 0  # bytes of the file when the last frame had been written
 
-    def write(self, frame: ReceivedFrame) -> None:
-        """Add a frame, or raise why the recording is over."""
+    def write(self, frame: ReceivedFrame) -> bool:
+        """Add a frame and return True, False if it is not whole; or raise why the recording is over."""
         payload = frame.buffer
         recorded = self._positions.recorded(frame, payload)
         if recorded is None:
-            return
+            return False
         self._begun = True
         try:
             self._writer.write(recorded)
         except (OSError, FFmpegError) as error:
             raise self._ended_by(error) from error
         self._whole = self._part.file.size()
+        return True
 
     def finish(self) -> None:
         """Complete the file and publish it."""
