@@ -67,7 +67,9 @@ class HubProcess:
     def start(cls, settings: HubSettings, *, take_over: bool = False) -> "HubProcess":
         """Start a hub; with `take_over` it succeeds the one that runs."""
         settings.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with settings.log.open("ab" if take_over else "wb") as log:
+        if not take_over:
+            settings.log.write_bytes(b"")
+        with settings.log.open("ab") as log:  # appending: a person may empty it while the hub runs
             child = subprocess.Popen(
                 settings.command(take_over=take_over),
                 env=settings.environment(os.environ),
