@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import mmap
 import os
 import resource
 import subprocess
@@ -53,6 +54,33 @@ def test_huge_pages_that_are_not_there_are_refused() -> None:
         Pool(free + 1, HUGE_PAGE, huge_pages=True)
     assert caught.value.reason == "HugePagesShort"
     assert open_descriptors() == before
+
+
+@pytest.fixture
+def some_huge_pages() -> Iterator[None]:
+    """Reserve huge pages for the test; only root can, and the test fails where nobody may."""
+    reserved = Path("/proc/sys/vm/nr_hugepages")
+    before = reserved.read_text()
+    reserved.write_text(str(int(before) + 8))
+    yield
+    reserved.write_text(before)
+
+
+@pytest.mark.usefixtures("some_huge_pages")
+def test_a_pool_lies_on_huge_pages_and_can_be_sealed_there() -> None:
+    pool = Pool(4, 1 << 20, huge_pages=True)
+    try:
+        assert pool.size % HUGE_PAGE == 0
+        with mmap.mmap(pool.fd, pool.size) as producer:
+            producer[:3] = b"abc"
+            pool.seal()
+            producer[3:4] = b"d"
+            with pytest.raises(PermissionError):
+                mmap.mmap(pool.fd, pool.size)
+            with mmap.mmap(pool.fd, pool.size, prot=mmap.PROT_READ) as consumer:
+                assert consumer[:4] == b"abcd"
+    finally:
+        pool.close()
 
 
 LIMITED = """
