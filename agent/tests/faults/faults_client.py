@@ -14,7 +14,6 @@ import random
 import signal
 import struct
 import sys
-import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import mediamesh
+from mediamesh.stopping import Stopping
 
 STAMP = struct.Struct("<QQI")
 """Pid of the source, count, checksum over both and over the bytes that follow."""
@@ -177,7 +177,7 @@ def wait_in_vain(wish: dict[str, Any]) -> dict[str, Any]:
     return {"shortest": shortest}
 
 
-ENDING = threading.Event()
+ENDING = Stopping()  # no lock: the handler of a signal sets it
 ROLES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "source": feed,
     "sink": take,
