@@ -168,7 +168,7 @@ def descriptors_left(count: int) -> Iterator[None]:
     lowest = os.dup(0)
     os.close(lowest)
     filled = []
-    top = max(int(name) for name in open_descriptors()) + 1
+    top = max(int(name) for name in open_descriptors()) + 1 + count
     resource.setrlimit(resource.RLIMIT_NOFILE, (top, hard))
     try:
         with suppress(OSError):
