@@ -29,6 +29,11 @@ def test_the_same_plan_changes_nothing(hub: HubUnderTest, attached: RawClient) -
         assert hub.observe().revision == 2
 
 
+def test_the_hub_says_of_which_plan_it_is(hub: HubUnderTest) -> None:
+    hub.ask(apply=plan_pb2.NodePlan(node="test", revision=7, digest="ab12"))
+    assert (hub.observe().revision, hub.observe().digest) == (7, "ab12")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

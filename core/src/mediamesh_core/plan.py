@@ -97,3 +97,9 @@ class NodePlan:
     node: str
     revision: int
     flows: tuple[FlowPlan, ...]
+    digest: str = ""
+    """Of the message without revision and digest; set by who sends it, and echoed by the hub."""
+    pods: tuple[str, ...] = ()
+    """Uids of the pods on the node that mount our volume."""
+    cluster: bool = False
+    """`pods` is complete: folders of other pods may go."""

@@ -281,6 +281,7 @@ class Observed(_message.Message):
     BRIDGES_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     version: _builtins.str
     revision: _builtins.int
@@ -298,6 +299,8 @@ class Observed(_message.Message):
     handovers: _builtins.int
     clock: _builtins.float
     """CLOCK_MONOTONIC in seconds when this was read"""
+    digest: _builtins.str
+    """of the plan in force, as the plan has it"""
     @_builtins.property
     def flows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObservedFlow]: ...
     @_builtins.property
@@ -324,10 +327,11 @@ class Observed(_message.Message):
         bridges: _abc.Iterable[Global___ObservedBridge] | None = ...,
         ended: _abc.Iterable[Global___ObservedEnd] | None = ...,
         clock: _builtins.float = ...,
+        digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "bytes_copied", b"bytes_copied", "clock", b"clock", "ended", b"ended", "engine_cpu_seconds", b"engine_cpu_seconds", "engine_signals", b"engine_signals", "engine_wakeups", b"engine_wakeups", "flows", b"flows", "handovers", b"handovers", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "pid", b"pid", "revision", b"revision", "started", b"started", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "bytes_copied", b"bytes_copied", "clock", b"clock", "digest", b"digest", "ended", b"ended", "engine_cpu_seconds", b"engine_cpu_seconds", "engine_signals", b"engine_signals", "engine_wakeups", b"engine_wakeups", "flows", b"flows", "handovers", b"handovers", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "pid", b"pid", "revision", b"revision", "started", b"started", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,20 +25,34 @@ class NodePlan(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     FLOWS_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PODS_FIELD_NUMBER: _builtins.int
+    CLUSTER_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     revision: _builtins.int
+    digest: _builtins.str
+    """SHA-256 of this message without revision and digest, in hex; echoed by the hub"""
+    cluster: _builtins.bool
+    """pods is complete: folders of other pods may go"""
     @_builtins.property
     def flows(self) -> _containers.RepeatedCompositeFieldContainer[Global___FlowPlan]: ...
+    @_builtins.property
+    def pods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """uids of the pods on the node that mount our volume; sorted"""
+
     def __init__(
         self,
         *,
         node: _builtins.str = ...,
         revision: _builtins.int = ...,
         flows: _abc.Iterable[Global___FlowPlan] | None = ...,
+        digest: _builtins.str = ...,
+        pods: _abc.Iterable[_builtins.str] | None = ...,
+        cluster: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["flows", b"flows", "node", b"node", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster", b"cluster", "digest", b"digest", "flows", b"flows", "node", b"node", "pods", b"pods", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

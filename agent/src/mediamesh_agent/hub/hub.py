@@ -130,7 +130,7 @@ class Hub:
         return applied
 
     async def _observe(self) -> hub_pb2.HubReply:
-        observed = observe(self.identity, self.plan.revision, self.service, self.supervisor, self.applier.errors)
+        observed = observe(self.identity, self.plan, self.service, self.supervisor, self.applier.errors)
         return hub_pb2.HubReply(observed=observed)
 
     async def _shutdown(self) -> hub_pb2.HubReply:

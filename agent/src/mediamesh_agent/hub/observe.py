@@ -11,7 +11,7 @@ from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.service import Service
 from mediamesh_agent.hub.supervisor import Supervisor
 from mediamesh_core.states import FlowState
-from mediamesh_protos import hub_pb2
+from mediamesh_protos import hub_pb2, plan_pb2
 
 
 @dataclass(slots=True)
@@ -24,14 +24,15 @@ class Identity:
 
 
 def observe(
-    identity: Identity, revision: int, service: Service, supervisor: Supervisor, failed: dict[str, HubError]
+    identity: Identity, plan: plan_pb2.NodePlan, service: Service, supervisor: Supervisor, failed: dict[str, HubError]
 ) -> hub_pb2.Observed:
     """Describe everything."""
     engine = service.engine.engine_counters()
     return hub_pb2.Observed(
         pid=os.getpid(),
         version=identity.version,
-        revision=revision,
+        revision=plan.revision,
+        digest=plan.digest,
         started=identity.started,
         engine_cpu_seconds=engine.cpu_seconds,
         engine_wakeups=engine.wakeups,
