@@ -29,6 +29,7 @@ LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 FOREIGN_SHARED_MEMORY = ("iox2_", "sem.mp-")  # iceoryx2 and multiprocessing tidy up on their own
 LONGEST_FOLDER = 60  # sun_path has 107 characters, and pods/<uid>/attach.sock needs its part
 
+pytest.register_assert_rewrite("mediamesh_testing")  # its assertions are tests' as well
 _FOREIGN: set[str] = set()  # processes once seen to be somebody else's
 os.environ[MARK] = f"{os.getpid()}-{time.monotonic_ns()}"
 # No deadlines: tests make no statement about time.

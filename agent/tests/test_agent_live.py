@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from agent_live import alive, connections_file, ended, flows, hub_pid, living, said, shut_down, until, up
+from mediamesh_testing.agents import alive, connections_file, ended, flows, hub_pid, living, said, shut_down, until, up
 
 from mediamesh_agent.control import HubControl
 from mediamesh_agent.errors import AgentAlreadyRuns, HubUnreachable

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import av
 import pytest
-from agent_live import living, until
+from mediamesh_testing.agents import living, until
 
 from mediamesh.source import Source
 from mediamesh_agent import jpeg

@@ -1,6 +1,5 @@
 """A machine with its socket, and the memory of a ring: the least an owner needs, in ctypes, for the tests."""
 
-import ctypes
 import mmap
 import os
 import select
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from mediamesh_testing.rings import RingView
 from memif_ends import sealed_memfd
 
 from mediamesh_native.memif import ring_layout, transport
@@ -28,32 +28,6 @@ BUFFERS_OFFSET = 65536
 BUFFER_SIZE = 2048
 REGION_SIZE = BUFFERS_OFFSET + SLOTS * BUFFER_SIZE
 PATIENCE = 20.0
-
-
-class Descriptor(ctypes.LittleEndianStructure):
-    _pack_ = 1
-    _fields_ = (
-        ("flags", ctypes.c_uint16),
-        ("region", ctypes.c_uint16),
-        ("length", ctypes.c_uint32),
-        ("offset", ctypes.c_uint32),
-        ("metadata", ctypes.c_uint32),
-    )
-
-
-class RingView:
-    """One ring in mapped memory. Indices are single 16-bit stores: a polling peer must never see half of one."""
-
-    def __init__(self, memory: mmap.mmap, offset: int, slots: int) -> None:
-        self.slots = slots
-        self.cookie = ctypes.c_uint32.from_buffer(memory, offset + ring_layout.COOKIE_OFFSET)
-        self.flags = ctypes.c_uint16.from_buffer(memory, offset + ring_layout.FLAGS_OFFSET)
-        self.head = ctypes.c_uint16.from_buffer(memory, offset + ring_layout.HEAD_OFFSET)
-        self.tail = ctypes.c_uint16.from_buffer(memory, offset + ring_layout.TAIL_OFFSET)
-        self.descriptors = (Descriptor * slots).from_buffer(memory, offset + ring_layout.DESCRIPTORS_OFFSET)
-
-    def __getitem__(self, index: int) -> Descriptor:
-        return self.descriptors[index % self.slots]
 
 
 class SlaveMemory:

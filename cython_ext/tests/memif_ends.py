@@ -6,42 +6,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from mediamesh_testing.words import (
+    CONNECT,
+    CONNECTED,
+    HELLO,
+    INIT,
+    M2S_RING,
+    REGION,
+    REGION_SIZE,
+    S2M_RING,
+)
+
 from mediamesh_native.memif.events import ConnectRequested, Event
 from mediamesh_native.memif.handshake import MasterHandshake, Ring, SlaveHandshake
 from mediamesh_native.memif.machine import Machine
 from mediamesh_native.memif.messages import (
     M2S,
     S2M,
-    VERSION,
     Ack,
     AddRegion,
     AddRing,
     Connect,
-    Connected,
-    Disconnect,
-    Hello,
-    Init,
     Message,
     decode,
     encode,
 )
 
-REGION_SIZE = 1 << 20
 REGIONS = [(100, REGION_SIZE), (101, REGION_SIZE)]
 RINGS = [Ring(S2M, 0, 0, 0, 4, 110), Ring(M2S, 0, 0, 4096, 4, 111)]
 
-HELLO = Hello("stock master")
-INIT = Init(VERSION, 0, 0, b"", "stock slave")
-REGION = AddRegion(0, REGION_SIZE)
-S2M_RING = AddRing(S2M, 0, 0, 0, 4)
-M2S_RING = AddRing(M2S, 0, 0, 4096, 4)
-CONNECT = Connect("stock slave")
-CONNECTED = Connected("stock master")
-DISCONNECT = Disconnect(0, "enough")
-
 MASTER_SAYS: list[Message] = [HELLO, *[Ack()] * 5, CONNECTED]
 SLAVE_SAYS: list[Message] = [INIT, REGION, S2M_RING, M2S_RING, CONNECT]
-ONE_OF_EACH: list[Message] = [Ack(), HELLO, INIT, REGION, S2M_RING, CONNECT, CONNECTED, DISCONNECT]
 SEND_WITH_FD = (AddRegion, AddRing)
 
 

@@ -4,20 +4,17 @@ A `Node` owns an engine and all that is attached to it, and closes everything. I
 nothing but shared memory and eventfds, as clients in other processes do; the attach socket is one end of a socketpair.
 """
 
-import ctypes
-import mmap
 import os
 import select
 import socket
 import struct
-import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypedDict, TypeVar
 
-from memif_attachment import Descriptor, RingView
+from mediamesh_testing.rings import HostilePeer
+from mediamesh_testing.waiting import wait_until
 
 from mediamesh_native.engine import Drained, Ended, Engine
 from mediamesh_native.pool import HEADER_SIZE, Pool, RingRegion
@@ -30,14 +27,6 @@ STAMP = struct.Struct("<Q")
 MASK_INT = 1
 
 Policy = Literal["dropOldest", "block", "disconnect"]
-
-
-def until(condition: Callable[[], object], what: str = "it never came to that") -> None:
-    """Let others run until the condition holds; for what nothing tells us about."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        os.sched_yield()
 
 
 class PortArguments(TypedDict):
@@ -226,7 +215,7 @@ class Node:
 
     def sent(self, flow: Flow, count: int) -> None:
         """Return when the engine has passed on so many frames of the flow."""
-        until(lambda: self.engine.flow_counters(flow.number).frames >= count, f"{count} frames never went through")
+        wait_until(lambda: self.engine.flow_counters(flow.number).frames >= count, f"{count} frames to go through")
 
 
 def acquire(source: Source) -> SourceFrame:
@@ -274,48 +263,3 @@ def waiting(sink: Sink) -> list[int]:
         with frame:
             numbers.append(stamp(frame))
     return numbers
-
-
-class HostilePeer:
-    """A client that writes its rings as it likes, with ctypes over a mapping of its own."""
-
-    def __init__(self, rings: RingRegion, number: int) -> None:
-        self.number = number
-        self.rings = rings
-        self.memory = mmap.mmap(rings.fd, rings.size)
-        self.s2m = RingView(self.memory, rings.s2m_offset, 1 << rings.s2m_log2)
-        self.m2s = RingView(self.memory, rings.m2s_offset, 1 << rings.m2s_log2)
-        self.claim = ctypes.c_uint64.from_buffer(self.memory, rings.size - PAGE)
-
-    def kick(self) -> None:
-        os.eventfd_write(self.rings.m2s_event, 1)
-
-    def posted(self, index: int = 0) -> Descriptor:
-        """Return a copy of a descriptor that the hub posted to this source."""
-        until(lambda: self.m2s.head.value > index, "nothing was posted")
-        return Descriptor.from_buffer_copy(self.m2s[index])
-
-    def send(self, descriptor: Descriptor, **changes: int) -> None:
-        """Send a descriptor, or give one back, with some of its fields changed."""
-        slot = self.m2s[self.m2s.tail.value]
-        for name, _ in Descriptor._fields_:
-            setattr(slot, name, changes.get(name, getattr(descriptor, name)))
-        self.m2s.tail.value += 1
-        self.kick()
-
-    def arrived(self, index: int = 0) -> Descriptor:
-        """Return a copy of a descriptor that the hub put on this sink's ring."""
-        until(lambda: self.s2m.head.value > index, "nothing arrived")
-        return Descriptor.from_buffer_copy(self.s2m[index])
-
-    def block_signals(self, *, blocking: bool = True) -> None:
-        """Make the hub's next signal to us hang: fill the counter, and have writes wait until it is read."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self.rings.s2m_event)
-        os.eventfd_write(self.rings.s2m_event, 2**64 - 2)
-        os.set_blocking(self.rings.s2m_event, blocking)
-        self.s2m.flags.value = 0
-
-    def close(self) -> None:
-        del self.s2m, self.m2s, self.claim
-        self.memory.close()

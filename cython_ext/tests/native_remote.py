@@ -12,10 +12,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
-from native_peers import PATIENCE, PATIENCE_NS, STAMP, Flow, Node, Policy
+from mediamesh_testing.waiting import PATIENCE
+from native_peers import PATIENCE_NS, STAMP, Flow, Node, Policy
 
 from mediamesh_native.pool import HEADER_SIZE, RingRegion
 from mediamesh_native.port import SinkPort, SourcePort, Wait
@@ -55,7 +55,8 @@ def remote(node: Node, flow: Flow, role: str, *, queue: int = 8, policy: Policy 
     ours, theirs = socket.socketpair()
     with ours, theirs:
         command = [sys.executable, __file__, role]
-        with subprocess.Popen(command, stdin=theirs.fileno()) as process:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}  # it finds what we have found
+        with subprocess.Popen(command, stdin=theirs.fileno(), env=environment) as process:
             try:
                 theirs.close()
                 ours.settimeout(PATIENCE)
@@ -161,5 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     main()

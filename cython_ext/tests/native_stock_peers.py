@@ -9,9 +9,9 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from memif_attachment import RingView
+from mediamesh_testing.rings import RingView
+from mediamesh_testing.waiting import wait_until
 from memif_ends import sealed_memfd
-from native_peers import until
 
 from mediamesh_native.memif import ring_layout
 from mediamesh_native.stockrings import StockRings
@@ -67,7 +67,7 @@ class StockMaster(_Memory):
     def receive(self, ring: int = 0) -> bytes:
         """Wait for the next packet, give its positions back, return it."""
         view = self.rings[ring]
-        until(lambda: view.head.value != self.seen[ring], "no packet came")
+        wait_until(lambda: view.head.value != self.seen[ring], "a packet")
         packet, more = b"", True
         while more:
             assert self.seen[ring] != view.head.value, "a chain was published in parts"
@@ -82,7 +82,7 @@ class StockMaster(_Memory):
         view = self.rings[ring]
         tail = view.tail.value
         parts = pieces_of(packet, view[tail].length)
-        until(lambda: (view.head.value - tail & 0xFFFF) >= len(parts), "no buffers were posted")
+        wait_until(lambda: (view.head.value - tail & 0xFFFF) >= len(parts), "buffers to be posted")
         for number, part in enumerate(parts):
             descriptor = view[tail + number]
             self.regions[descriptor.region][descriptor.offset : descriptor.offset + len(part)] = part
@@ -141,7 +141,7 @@ class StockSlave(_Memory):
         view = self.rings[ring]
         head = view.head.value
         parts = pieces_of(packet, size or self.size)
-        until(lambda: (head - view.tail.value & 0xFFFF) + len(parts) <= self.slots, "the ring never had room")
+        wait_until(lambda: (head - view.tail.value & 0xFFFF) + len(parts) <= self.slots, "room in the ring")
         for number, part in enumerate(parts):
             offset = self.buffer(ring, head + number)
             self.regions[1][offset : offset + len(part)] = part
@@ -163,7 +163,7 @@ class StockSlave(_Memory):
     def receive(self, ring: int = 0) -> bytes:
         """Wait for a packet in posted buffers, return it and post them anew."""
         view = self.rings[ring]
-        until(lambda: view.tail.value != self.seen[ring], "no packet came")
+        wait_until(lambda: view.tail.value != self.seen[ring], "a packet")
         packet, more = b"", True
         while more:
             assert self.seen[ring] != view.tail.value, "a chain was published in parts"

@@ -9,20 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from native_peers import (
-    PATIENCE,
-    Flow,
-    Node,
-    Policy,
-    Sink,
-    Source,
-    acquire,
-    receive,
-    send,
-    take,
-    until,
-    waiting,
-)
+from mediamesh_testing.waiting import PATIENCE, wait_until
+from native_peers import Flow, Node, Policy, Sink, Source, acquire, receive, send, take, waiting
 
 from mediamesh_native.engine import Drained, Ended, Engine
 from mediamesh_native.pool import Pool, RingRegion
@@ -105,7 +93,7 @@ def test_everything_goes_on_where_it_was() -> None:
             assert waiting(sink) == [2, 3, 4]
             assert send(source, 5) == 5
             assert receive(sink) == 5
-            until(lambda: engine.counters(sink.number).occupancy == 0)
+            wait_until(lambda: engine.counters(sink.number).occupancy == 0)
             assert node.free(flow) == 32 - 1 - 8
             assert receive(node.sink(flow, newest=True)) == 5
 
@@ -183,7 +171,7 @@ def test_sleepers_are_woken_by_the_successor(policy: Policy) -> None:
                 send(source, number)
                 if number % 4 == 0:
                     line.hand_over()
-                until(lambda number=number: len(received) > number)  # type: ignore[misc]
+                wait_until(lambda number=number: len(received) > number)  # type: ignore[misc]
             consumer.join()
             assert received == list(range(40))
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from native_peers import PAGE, Flow, HostilePeer, Node, Sink, Source, receive, send, take, until
+from mediamesh_testing.rings import PAGE, HostilePeer
+from mediamesh_testing.waiting import wait_until
+from native_peers import Flow, Node, Sink, Source, receive, send, take
 
 HEADER = 4096
 CAPACITY = 4096
@@ -198,7 +200,7 @@ def test_a_sink_may_harm_only_itself_by_returning_what_it_did_not_take(scene: Sc
     scene.node.engine.remove(peer.number)
     send(source, 99)
     assert receive(witness) == 99
-    until(lambda: scene.node.engine.counters(witness.number).occupancy == 0)
+    wait_until(lambda: scene.node.engine.counters(witness.number).occupancy == 0)
     assert scene.node.free(scene.flow) == scene.flow.pool.frames - 1 - 8
 
 

@@ -11,7 +11,8 @@ from typing import ClassVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from native_peers import STAMP, Node, Policy, Sink, Source, acquire, stamp, until
+from mediamesh_testing.waiting import wait_until
+from native_peers import STAMP, Node, Policy, Sink, Source, acquire, stamp
 
 from mediamesh_native.port import SinkFrame, SourceFrame
 
@@ -126,7 +127,7 @@ class EngineModel(RuleBasedStateMachine):
         if not sink.waiting:
             assert sink.client.port.take() is None
             return
-        until(lambda: sink.client.port.wait(0), "a frame was not announced")
+        wait_until(lambda: sink.client.port.wait(0), "a frame to be announced")
         frame = sink.client.port.take()
         assert frame is not None
         number = sink.waiting.popleft()
@@ -170,7 +171,7 @@ class EngineModel(RuleBasedStateMachine):
 
     def _everything_passed_that_could(self) -> None:
         engine = self.node.engine
-        until(lambda: engine.flow_counters(self.flow.number).frames == len(self.passed), "frames are stuck")
+        wait_until(lambda: engine.flow_counters(self.flow.number).frames == len(self.passed), "all to be passed on")
         for sink in self.sinks:
             counters = engine.counters(sink.client.number)
             assert (counters.dropped, counters.occupancy) == (sink.dropped, len(sink.waiting) + len(sink.held))
@@ -181,7 +182,7 @@ class EngineModel(RuleBasedStateMachine):
         for sink in self.sinks:
             live |= {*sink.waiting, *(number for number, _ in sink.held)}
         posted = SOURCE_QUEUE if self.source else 0
-        until(lambda: self._posted() == posted, "the source has fewer frames than it may")
+        wait_until(lambda: self._posted() == posted, "the source to have all the frames that it may")
         assert self.node.free(self.flow) + posted + len(live) == FRAMES
 
     def _posted(self) -> int:

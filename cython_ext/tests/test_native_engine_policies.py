@@ -1,7 +1,8 @@
 """What a sink's policy, a late join and a held source mean for everybody else in the flow."""
 
 import pytest
-from native_peers import PATIENCE_NS, Node, Policy, Sink, Source, acquire, receive, send, stamp, take, until, waiting
+from mediamesh_testing.waiting import wait_until
+from native_peers import PATIENCE_NS, Node, Policy, Sink, Source, acquire, receive, send, stamp, take, waiting
 
 from mediamesh_native.port import Wait
 
@@ -194,7 +195,7 @@ def test_sinks_come_and_go_while_frames_flow() -> None:
                 node.engine.remove(guest.number)
         for sink in [steady, *guests]:
             node.engine.remove(sink.number)
-        until(lambda: node.free(flow) == flow.pool.frames - 1 - 4)
+        wait_until(lambda: node.free(flow) == flow.pool.frames - 1 - 4)
 
 
 def test_two_hundred_flows_in_one_engine() -> None:

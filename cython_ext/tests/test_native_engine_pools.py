@@ -3,7 +3,8 @@
 from contextlib import closing
 
 import pytest
-from native_peers import Flow, Node, Sink, acquire, receive, send, stamp, take, until, waiting
+from mediamesh_testing.waiting import wait_until
+from native_peers import Flow, Node, Sink, acquire, receive, send, stamp, take, waiting
 
 from mediamesh_native.engine import Drained
 from mediamesh_native.pool import Pool
@@ -32,7 +33,7 @@ def test_a_new_source_continues_the_sequence_with_a_flag() -> None:
                 sequence = send(source, 5)
                 with take(sink) as frame:
                     assert (frame.sequence, frame.flags) == (sequence, expected)
-            until(lambda: node.engine.counters(sink.number).occupancy == 0)
+            wait_until(lambda: node.engine.counters(sink.number).occupancy == 0)
             node.engine.remove(source.number)
         assert sink.port.last_sequence == 21
 
@@ -137,9 +138,9 @@ def test_everything_a_sink_had_comes_back_when_it_is_removed() -> None:
             send(source, number)
         held = [take(sink), take(sink)]  # and four wait
         assert [receive(other) for _ in range(6)] == list(range(6))
-        until(lambda: node.engine.counters(other.number).occupancy == 0)
+        wait_until(lambda: node.engine.counters(other.number).occupancy == 0)
         assert node.engine.remove(sink.number).occupancy == 6
-        until(lambda: node.free(flow) == 32 - 8 - 1)
+        wait_until(lambda: node.free(flow) == 32 - 8 - 1)
         assert [stamp(frame) for frame in held] == [0, 1]  # mapped for as long as it wants
         for frame in held:
             frame.release()

@@ -5,7 +5,8 @@ import signal
 from contextlib import ExitStack
 
 import pytest
-from native_peers import Node, Policy, receive, send, until
+from mediamesh_testing.waiting import wait_until
+from native_peers import Node, Policy, receive, send
 from native_remote import remote
 
 MOMENTS = random.Random(2)
@@ -62,7 +63,7 @@ def test_a_source_killed_under_load_leaves_nothing_taken() -> None:
                 node.engine.remove(victim.number)
             while (frame := witness.port.take()) is not None:
                 frame.release()
-            until(lambda: node.engine.counters(witness.number).occupancy == 0)
+            wait_until(lambda: node.engine.counters(witness.number).occupancy == 0)
             assert node.free(flow) == flow.pool.frames - 1
         send(node.source(flow, 8), 5)
         assert receive(witness) == 5

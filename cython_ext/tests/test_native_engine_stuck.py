@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from native_peers import HostilePeer, Node, Policy, Sink, receive, send, take, until
+from mediamesh_testing.rings import HostilePeer
+from mediamesh_testing.waiting import wait_until
+from native_peers import Node, Policy, Sink, receive, send, take
 
 from mediamesh_native.pool import RingRegion
 
@@ -13,7 +15,7 @@ POLICIES: list[Policy] = ["dropOldest", "block"]
 
 def freed(node: Node) -> None:
     """Do what the owner does every few ms, until it was needed."""
-    until(lambda: node.engine.check_stuck(1_000_000), "nothing hung")
+    wait_until(lambda: node.engine.check_stuck(1_000_000), "something to hang")
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -29,7 +31,7 @@ def test_a_sink_that_makes_signals_hang_ends(policy: Policy) -> None:
         send(source, 2)
         assert receive(witness) == 2
         node.engine.remove(peer.number)
-        until(lambda: node.free(flow) == 64 - 1 - QUEUE)
+        wait_until(lambda: node.free(flow) == 64 - 1 - QUEUE)
 
 
 def test_a_source_that_makes_signals_hang_ends() -> None:
@@ -79,7 +81,7 @@ def test_a_control_call_frees_an_engine_that_hangs(call: str) -> None:
         source, peer, witness = node.source(flow), node.hostile_sink(flow), node.sink(flow)
         peer.block_signals()
         send(source, 1)
-        until(lambda: peer.s2m.head.value == 1)  # published: what comes next is the signal
+        wait_until(lambda: peer.s2m.head.value == 1)  # published: what comes next is the signal
         CALLS[call](node, witness)
         assert receive(witness) == 1
         assert node.ended() == (peer.number, "EventBlocked")
@@ -92,7 +94,7 @@ def test_closing_the_engine_frees_it_first() -> None:
         source, peer = node.source(flow), node.hostile_sink(flow)
         peer.block_signals()
         send(source, 1)
-        until(lambda: peer.s2m.head.value == 1)  # published: what comes next is the signal
+        wait_until(lambda: peer.s2m.head.value == 1)  # published: what comes next is the signal
 
 
 def test_letting_go_a_source_that_makes_signals_hang() -> None:

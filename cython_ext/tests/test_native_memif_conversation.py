@@ -3,19 +3,8 @@
 from itertools import product
 
 import pytest
-from memif_ends import (
-    CONNECT,
-    CONNECTED,
-    DISCONNECT,
-    MASTER_SAYS,
-    ONE_OF_EACH,
-    S2M_RING,
-    SLAVE_SAYS,
-    new_master,
-    new_slave,
-    said_by,
-    tell,
-)
+from mediamesh_testing.words import CONNECT, CONNECTED, DISCONNECT, ONE_OF_EACH, S2M_RING
+from memif_ends import MASTER_SAYS, SLAVE_SAYS, new_master, new_slave, said_by, tell
 
 from mediamesh_native.memif.conversation import SENT_BY, TABLE, Role, State, after, awaits
 from mediamesh_native.memif.errors import ProtocolViolation

@@ -1,19 +1,8 @@
 """Whose is a descriptor: each received one leaves the machine exactly once, each lent one is never touched."""
 
 import pytest
-from memif_ends import (
-    CONNECT,
-    HELLO,
-    INIT,
-    ONE_OF_EACH,
-    REGION,
-    S2M_RING,
-    SEND_WITH_FD,
-    connected_wire,
-    new_master,
-    new_slave,
-    tell,
-)
+from mediamesh_testing.words import CONNECT, HELLO, INIT, ONE_OF_EACH, REGION, S2M_RING
+from memif_ends import SEND_WITH_FD, connected_wire, new_master, new_slave, tell
 
 from mediamesh_native.memif.errors import ProtocolViolation
 from mediamesh_native.memif.machine import Machine

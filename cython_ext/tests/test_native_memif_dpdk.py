@@ -10,8 +10,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from memif_attachment import Attachment, RingView, SlaveMemory, master_attachment, slave_attachment
-from memif_dpdk_peer import INTERFACE, PATIENCE, DpdkPeer, dpdk_peer
+from mediamesh_testing.rings import RingView
+from mediamesh_testing.waiting import PATIENCE
+from memif_attachment import Attachment, SlaveMemory, master_attachment, slave_attachment
+from memif_dpdk_peer import INTERFACE, DpdkPeer, dpdk_peer
 from memif_ends import owned
 
 from mediamesh_native.memif import ring_layout

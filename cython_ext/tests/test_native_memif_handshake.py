@@ -1,25 +1,8 @@
 """Slave against master, and each against a peer that gets a detail wrong."""
 
 import pytest
-from memif_ends import (
-    CONNECT,
-    CONNECTED,
-    HELLO,
-    INIT,
-    M2S_RING,
-    MASTER_SAYS,
-    REGION,
-    REGION_SIZE,
-    RINGS,
-    S2M_RING,
-    SLAVE_SAYS,
-    Wire,
-    connected_wire,
-    new_master,
-    new_slave,
-    said_by,
-    tell,
-)
+from mediamesh_testing.words import CONNECT, CONNECTED, HELLO, INIT, M2S_RING, REGION, REGION_SIZE, S2M_RING
+from memif_ends import MASTER_SAYS, RINGS, SLAVE_SAYS, Wire, connected_wire, new_master, new_slave, said_by, tell
 
 from mediamesh_native.memif.errors import ProtocolViolation
 from mediamesh_native.memif.handshake import (

@@ -5,7 +5,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memif_ends import ONE_OF_EACH
+from mediamesh_testing.words import ONE_OF_EACH
 
 from mediamesh_native.memif.errors import MemifError, ProtocolViolation
 from mediamesh_native.memif.messages import (

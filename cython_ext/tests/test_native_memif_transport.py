@@ -8,11 +8,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from memif_ends import (
-    REGION_SIZE,
-    open_descriptors,
-    sealed_memfd,
-)
+from mediamesh_testing.words import REGION_SIZE
+from memif_ends import open_descriptors, sealed_memfd
 
 from mediamesh_native.memif import transport
 from mediamesh_native.memif.errors import ProtocolViolation

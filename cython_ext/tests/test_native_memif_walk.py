@@ -4,20 +4,8 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memif_ends import (
-    CONNECT,
-    CONNECTED,
-    DISCONNECT,
-    HELLO,
-    INIT,
-    M2S_RING,
-    REGION,
-    S2M_RING,
-    SLAVE_SAYS,
-    Wire,
-    new_master,
-    new_slave,
-)
+from mediamesh_testing.words import CONNECT, CONNECTED, DISCONNECT, HELLO, INIT, M2S_RING, REGION, S2M_RING
+from memif_ends import SLAVE_SAYS, Wire, new_master, new_slave
 
 from mediamesh_native.memif.conversation import TABLE, State
 from mediamesh_native.memif.errors import ProtocolViolation

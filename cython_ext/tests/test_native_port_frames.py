@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from native_peers import Node, Sink, Source, acquire, receive, send, stamp, take, until
+from mediamesh_testing.waiting import wait_until
+from native_peers import Node, Sink, Source, acquire, receive, send, stamp, take
 
 from mediamesh_native.port import SinkFrame, SinkPort, SourceFrame, live_objects
 
@@ -106,7 +107,7 @@ def test_a_frame_goes_back_only_when_its_last_view_is_gone(pair: Pair) -> None:
     assert bytes(part) == content
     part.release()
     assert pair.sink.port.outstanding == 0
-    until(lambda: pair.occupancy() == 7)
+    wait_until(lambda: pair.occupancy() == 7)
 
 
 def test_a_forgotten_frame_goes_back_and_is_counted(pair: Pair) -> None:
@@ -187,6 +188,7 @@ def test_releases_from_a_view_that_outlives_the_port_reach_nobody(pair: Pair) ->
     assert pair.occupancy() == 1
     pair.node.engine.remove(pair.sink.number)
     send(pair.source, 6)
+    pair.node.sent(pair.sink.flow, 2)
     assert receive(pair.node.sink(pair.sink.flow, newest=True)) == 6
 
 

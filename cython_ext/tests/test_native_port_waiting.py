@@ -13,21 +13,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from mediamesh_testing.waiting import PATIENCE, wait_until
 from memif_ends import open_descriptors
-from native_peers import (
-    PATIENCE,
-    PATIENCE_NS,
-    Node,
-    PortArguments,
-    Sink,
-    Source,
-    acquire,
-    port_arguments,
-    receive,
-    send,
-    take,
-    until,
-)
+from native_peers import PATIENCE_NS, Node, PortArguments, Sink, Source, acquire, port_arguments, receive, send, take
 
 from mediamesh_native.pool import RingRegion
 from mediamesh_native.port import SinkPort, Wait, live_objects
@@ -49,7 +37,7 @@ def pair(node: Node) -> tuple[Source, Sink]:
 
 def asleep(count: int = 1) -> None:
     """Return when so many threads wait in a port: the kernel knows them as sleeping in epoll."""
-    until(lambda: sleeping_threads() >= count, "nobody fell asleep")
+    wait_until(lambda: sleeping_threads() >= count, "everybody to fall asleep")
 
 
 def sleeping_threads() -> int:
@@ -147,7 +135,7 @@ def test_a_thread_that_still_waits_is_woken_after_another_went_its_way(pair: tup
     waits = [in_thread(lambda: take(sink).sequence) for _ in range(2)]
     asleep(2)
     send(source, 0)
-    until(lambda: any(wait.done() for wait in waits))
+    wait_until(lambda: any(wait.done() for wait in waits))
     send(source, 1)
     assert sorted(wait.result(PATIENCE) for wait in waits) == [0, 1]  # type: ignore[type-var]
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from memif_attachment import PATIENCE, Attachment, master_attachment
+from mediamesh_testing.waiting import PATIENCE, wait_until
+from memif_attachment import Attachment, master_attachment
 from memif_dpdk_peer import INTERFACE, DpdkPeer, dpdk_peer
 from memif_ends import owned
-from native_peers import Flow, Node, Sink, Source, acquire, take, until
+from native_peers import Flow, Node, Sink, Source, acquire, take
 
 from mediamesh_native.memif.events import RegionAdded, RingAdded
 from mediamesh_native.memif.handshake import Ring, SlaveHandshake
@@ -198,4 +199,4 @@ def test_many_frames_in_a_row_come_back_in_order(free_dir: Path) -> None:
             for content in sent:
                 with take(loop.sink) as got:
                     assert bytes(got) == content, turn
-        until(lambda: loop.node.free(loop.going) == 12 - 1 - 4)
+        wait_until(lambda: loop.node.free(loop.going) == 12 - 1 - 4)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from native_peers import Flow, Node, Policy, Source, acquire, receive, send, until
+from mediamesh_testing.waiting import wait_until
+from native_peers import Flow, Node, Policy, Source, acquire, receive, send
 from native_stock_peers import StockMaster, StockSlave
 
 from mediamesh_native.stockrings import StockRings
@@ -105,14 +106,14 @@ def test_a_shared_frame_is_described_where_it_lies(scene: Scene) -> None:
     for length in [1, 2048, 2049, 40_000]:
         content = scene.send(RANDOM.randbytes(length))
         assert peer.receive() == content
-    until(lambda: scene.node.engine.counters(number).occupancy == 0)
+    wait_until(lambda: scene.node.engine.counters(number).occupancy == 0)
     assert scene.node.engine.engine_counters().bytes_copied == 0
 
 
 def test_a_shared_frame_is_the_peers_until_it_gives_it_back(scene: Scene) -> None:
     number, peer = scene.as_slave(log2=6, shared=True)
     content = scene.send(RANDOM.randbytes(10_000))
-    until(lambda: peer.rings[0].head.value == 5)
+    wait_until(lambda: peer.rings[0].head.value == 5)
     assert scene.node.engine.counters(number).occupancy == 1
     assert b"".join(peer.payload(0, index) for index in range(5)) == content
     peer.rings[0].tail.value = 4
@@ -199,9 +200,9 @@ def test_a_frame_that_no_ring_can_carry_is_dropped_and_the_next_arrives(scene: S
 def test_a_lost_wake_up_is_repeated(scene: Scene, policy: Policy) -> None:
     _, peer = scene.as_slave(policy=policy)
     scene.send(b"unseen")
-    until(peer.signalled)
-    until(peer.signalled, "nothing was signalled again")
-    until(peer.signalled, "nothing was signalled again")
+    wait_until(peer.signalled)
+    wait_until(peer.signalled, "another signal")
+    wait_until(peer.signalled, "another signal")
     assert peer.receive() == b"unseen"
 
 
@@ -226,4 +227,4 @@ def test_removing_a_stock_sink_frees_what_it_had(scene: Scene) -> None:
         scene.send(bytes([turn]) * 2048)
     scene.node.sent(scene.flow, 20)
     assert scene.node.engine.remove(number).occupancy == 8
-    until(lambda: scene.node.free(scene.flow) == 32 - 1 - 8)
+    wait_until(lambda: scene.node.free(scene.flow) == 32 - 1 - 8)

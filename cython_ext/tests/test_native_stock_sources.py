@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mediamesh_testing.waiting import wait_until
 from memif_ends import open_descriptors
-from native_peers import Flow, Node, Sink, receive, send, take, until
+from native_peers import Flow, Node, Sink, receive, send, take
 from native_stock_peers import NEXT, StockMaster, StockSlave
 
 from mediamesh_native.engine import Engine
@@ -199,7 +200,7 @@ def test_an_index_that_jumps_ends_the_peer(scene: Scene, role: str, jump: int) -
     if isinstance(peer, StockSlave):
         peer.rings[0].head.value = jump
     else:
-        until(lambda: peer.rings[0].head.value == 32)
+        wait_until(lambda: peer.rings[0].head.value == 32)
         peer.rings[0].tail.value = jump
     peer.kick()
     assert scene.node.ended() == (number, "IndexJump")

@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from docs_pages import ROOT
+from mediamesh_testing.waiting import wait_until
 
 LEAKS = {
     "tidy": ("", ""),
@@ -24,13 +23,6 @@ LEAKS = {
     "cyclic": ("cycle = [open('/dev/zero', 'rb')]; cycle.append(cycle)", ""),
 }
 HEAD = "import mmap, os, subprocess, warnings\nwarnings.simplefilter('ignore')\nKEPT = []\n"
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def run_tests(folder: Path, tests: str) -> dict[str, str]:

@@ -1,25 +1,26 @@
-"""The SDK's tests talk to a real hub."""
+"""The SDK's tests talk to a real hub, which `MEDIAMESH_DIR` names."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sdk_mesh import Mesh, running_mesh
+from mediamesh_testing.hub import HubUnderTest, running_hub
 
 
 @pytest.fixture(scope="module")
-def mesh() -> Iterator[Mesh]:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubUnderTest]:
     """One hub for the tests of a module; each applies its own connections."""
-    folder = Path(tempfile.mkdtemp(prefix="mm-sdk-", dir="/tmp"))
-    with running_mesh(folder) as running:
-        yield running
-    shutil.rmtree(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        yield from hub_below(tmp_path_factory.mktemp("sdk"), patch)
 
 
 @pytest.fixture
-def own_mesh(free_dir: Path) -> Iterator[Mesh]:
+def own_hub(free_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubUnderTest]:
     """A hub that a test may kill."""
-    with running_mesh(free_dir) as running:
+    yield from hub_below(free_dir, monkeypatch)
+
+
+def hub_below(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[HubUnderTest]:
+    environment.setenv("MEDIAMESH_DIR", str(folder / "mesh"))
+    with running_hub(folder / "mesh") as running:
         yield running

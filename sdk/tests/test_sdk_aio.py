@@ -1,11 +1,13 @@
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
 import pytest
-from sdk_mesh import QUEUE, Mesh, connection
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.waiting import eventually
+from sdk_plans import QUEUE, connection
 
 import mediamesh
 from mediamesh import aio
@@ -13,11 +15,6 @@ from mediamesh import aio
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(coroutine, 60), debug=True)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110  # what is looked at has no event
-        await asyncio.sleep(0)
 
 
 def has_all(sink: aio.Sink, source: aio.Source) -> bool:
@@ -31,7 +28,7 @@ def test_the_names_are_the_synchronous_ones() -> None:
         assert there - here == {"ROLE", "GLANCES", "fileno"}
 
 
-def test_frames_flow(mesh: Mesh) -> None:
+def test_frames_flow(hub: HubUnderTest) -> None:
     async def scenario() -> None:
         async with aio.open_sink("cam", timeout=30) as sink:
             source = await aio.open_source("cam", timeout=30)
@@ -50,11 +47,11 @@ def test_frames_flow(mesh: Mesh) -> None:
                     assert bytes(frame) == b"z"
                 assert (sink.last_sequence, sink.dropped) == (first + 100, 0)
 
-    mesh.apply(connection())
+    hub.apply(connection())
     run(scenario())
 
 
-def test_iteration_ends_with_the_sink(mesh: Mesh) -> None:
+def test_iteration_ends_with_the_sink(hub: HubUnderTest) -> None:
     async def consume(sink: aio.Sink) -> int:
         count = 0
         async for frame in sink:
@@ -68,15 +65,15 @@ def test_iteration_ends_with_the_sink(mesh: Mesh) -> None:
                 consumer = asyncio.create_task(consume(sink))
                 for _ in range(10):
                     await source.send(b"x", timeout=30)
-                await until(partial(has_all, sink, source))
+                await eventually(partial(has_all, sink, source))
                 getattr(sink, end)()
                 assert await consumer == 10
 
-    mesh.apply(connection())
+    hub.apply(connection())
     run(scenario())
 
 
-def test_timeouts_mean_what_they_say(mesh: Mesh) -> None:
+def test_timeouts_mean_what_they_say(hub: HubUnderTest) -> None:
     async def scenario() -> None:
         async with aio.open_sink("cam", timeout=30) as sink, aio.open_source("cam", timeout=30) as source:
             for timeout in (0, 0.01):
@@ -90,11 +87,11 @@ def test_timeouts_mean_what_they_say(mesh: Mesh) -> None:
             for frame in held:
                 frame.cancel()
 
-    mesh.apply(connection())
+    hub.apply(connection())
     run(scenario())
 
 
-def test_cancellation_takes_nothing(mesh: Mesh) -> None:
+def test_cancellation_takes_nothing(hub: HubUnderTest) -> None:
     async def scenario() -> None:
         async with aio.open_sink("cam", timeout=30) as sink, aio.open_source("cam", timeout=30) as source:
             received = []
@@ -114,11 +111,11 @@ def test_cancellation_takes_nothing(mesh: Mesh) -> None:
                     received.append(bytes(frame))
             assert received == [b"%d" % number for number in range(100)]
 
-    mesh.apply(connection())
+    hub.apply(connection())
     run(scenario())
 
 
-def test_several_tasks_share_a_sink(mesh: Mesh) -> None:
+def test_several_tasks_share_a_sink(hub: HubUnderTest) -> None:
     async def take(sink: aio.Sink, seen: list[int]) -> None:
         async for frame in sink:
             with frame:
@@ -132,45 +129,45 @@ def test_several_tasks_share_a_sink(mesh: Mesh) -> None:
             first = source.next_sequence
             for _ in range(200):
                 await source.send(b"x", timeout=30)
-            await until(lambda: len(seen) == 200)
+            await eventually(lambda: len(seen) == 200)
             sink.interrupt()
             await asyncio.gather(*tasks)
             assert sorted(seen) == list(range(first, first + 200))
 
-    mesh.apply(connection())
+    hub.apply(connection())
     run(scenario())
 
 
-def test_a_hub_is_waited_for_without_blocking_the_loop(own_mesh: Mesh) -> None:
+def test_a_hub_is_waited_for_without_blocking_the_loop(own_hub: HubUnderTest) -> None:
     async def scenario() -> None:
         async with aio.open_sink("cam", timeout=30) as sink, aio.open_source("cam", timeout=30) as source:
             last = await source.send(b"x")
             (await sink.receive(30)).release()
-            own_mesh.kill()
+            own_hub.kill()
             waiting = asyncio.create_task(sink.receive(30))
             with pytest.raises(mediamesh.Timeout, match="no attachment within"):
                 await source.acquire(0.05)
-            await asyncio.to_thread(own_mesh.start)
-            await until(lambda: sink.attached)
+            await asyncio.to_thread(own_hub.restart)
+            await eventually(lambda: sink.attached)
             assert await source.send(b"after", timeout=30) == last + 1
             with await waiting as frame:
                 assert bytes(frame) == b"after"
 
-    own_mesh.apply(connection())
+    own_hub.apply(connection())
     run(scenario())
 
 
-def test_opening_fails_as_told(mesh: Mesh) -> None:
+def test_opening_fails_as_told(hub: HubUnderTest) -> None:
     async def scenario() -> None:
         with pytest.raises(mediamesh.RefusedForNow, match="no connection"):
             await aio.open_sink("absent")
         with pytest.raises(mediamesh.Timeout, match="no connection"):
-            await aio.open_source("absent", wait=True, timeout=0.02)
+            await aio.open_source("absent", wait=True, timeout=1)
         waiting = asyncio.ensure_future(aio.open_sink("absent", wait=True).__aenter__())
         await asyncio.sleep(0.01)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-    mesh.apply()
+    hub.apply()
     run(scenario())

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdk_mesh import BLOB, Mesh, connection, wait_until
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.waiting import wait_until
+from sdk_plans import BLOB, connection
 
 import mediamesh
 from mediamesh import bridge
@@ -74,16 +76,16 @@ def start(environment: dict[str, str], told: dict[str, Any], name: str = "counte
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_bridge_runs_until_it_is_told_to_stop(
-    mesh: Mesh, free_dir: Path, counter: dict[str, str], number: signal.Signals
+    hub: HubUnderTest, free_dir: Path, counter: dict[str, str], number: signal.Signals
 ) -> None:
-    mesh.apply(connection())
+    hub.apply(connection())
     process = start(counter, instruction(free_dir))
     assert process.stdout is not None
     assert process.stdout.readline() == "attached\n"
     with mediamesh.open_source("cam", timeout=30) as source:
         for _ in range(10):
             source.send(b"x", timeout=30)
-        wait_until(lambda: mesh.attachments("sink")[0].received == 10)
+        wait_until(lambda: hub.attachments("sink")[0].received == 10)
     other = start(counter, instruction(free_dir))
     assert other.communicate(timeout=60)[1].startswith("BridgeAlreadyRuns: ")
     assert other.returncode == 1
@@ -115,9 +117,9 @@ def test_who_is_done_for_good_says_so_in_the_lock_file_until_the_next_run(
     ],
 )
 def test_the_last_line_is_the_reason(
-    mesh: Mesh, free_dir: Path, counter: dict[str, str], changes: dict[str, Any], reason: str
+    hub: HubUnderTest, free_dir: Path, counter: dict[str, str], changes: dict[str, Any], reason: str
 ) -> None:
-    mesh.apply(connection())
+    hub.apply(connection())
     process = start(counter, instruction(free_dir, **changes))
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -162,8 +164,8 @@ def context_of(tool: bridge.Bridge, folder: Path, **changes: Any) -> bridge.Brid
     return bridge.read_instruction(tool, {"MEDIAMESH_BRIDGE": told})[0]
 
 
-def test_opening_validates_and_closes_what_it_cannot_use(mesh: Mesh, free_dir: Path) -> None:
-    mesh.apply(connection())
+def test_opening_validates_and_closes_what_it_cannot_use(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(connection())
     tool = Doubling()
     for role, endpoint, kind in (("source", "camera", mediamesh.Source), ("sink", "sink0", mediamesh.Sink)):
         context = context_of(tool, free_dir, role=role, endpoint=endpoint)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdk_mesh import Mesh, connection, wait_until
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.waiting import wait_until
+from sdk_plans import connection
 
 import mediamesh
 from mediamesh import bridge
@@ -45,10 +47,10 @@ class Program:
         return out, err
 
 
-def receiver(mesh: Mesh, *arguments: str) -> Program:
+def receiver(hub: HubUnderTest, *arguments: str) -> Program:
     """Start `receive` and wait until the hub has it."""
     program = Program("receive", *arguments)
-    wait_until(lambda: mesh.attachments("sink"), "the receiver's attachment")
+    wait_until(lambda: hub.attachments("sink"), "the receiver's attachment")
     return program
 
 
@@ -63,16 +65,16 @@ def receiver(mesh: Mesh, *arguments: str) -> Program:
         (BlobFormat(100), "raw"),
     ],
 )
-def test_files_come_back_as_they_were_sent(mesh: Mesh, free_dir: Path, format: Any, suffix: str) -> None:
-    mesh.apply(connection("files", format))
+def test_files_come_back_as_they_were_sent(hub: HubUnderTest, free_dir: Path, format: Any, suffix: str) -> None:
+    hub.apply(connection("files", format))
     payloads = [os.urandom(format.capacity) for _ in range(5)]
     first, second = free_dir / f"first.{suffix}", free_dir / f"second.{suffix}"
-    recording = receiver(mesh, "files", str(first), "--count", "5", "--json")
+    recording = receiver(hub, "files", str(first), "--count", "5", "--json")
     with mediamesh.open_source("files", timeout=30) as source:
         for payload in payloads:
             source.send(payload, timeout=30)
     assert json.loads(recording.end()[0]) == {"frames": 5, "bytes": 5 * format.capacity, "dropped": 0}
-    recording = receiver(mesh, "files", str(second), "--count", "5")
+    recording = receiver(hub, "files", str(second), "--count", "5")
     out, _ = Program("send", "files", str(first), "--fast", "--json").end()
     recording.end()
     assert json.loads(out)["frames"] == 5
@@ -80,35 +82,35 @@ def test_files_come_back_as_they_were_sent(mesh: Mesh, free_dir: Path, format: A
     assert all(payload in first.read_bytes() for payload in payloads)
 
 
-def test_pipes_and_signals(mesh: Mesh) -> None:
-    mesh.apply(connection("pipes", PICTURE))
-    recording = receiver(mesh, "pipes", "-", "--json")
+def test_pipes_and_signals(hub: HubUnderTest) -> None:
+    hub.apply(connection("pipes", PICTURE))
+    recording = receiver(hub, "pipes", "-", "--json")
     stream = b"YUV4MPEG2 W64 H32 F25:1 Ip A1:1 C420mpeg2\n" + 3 * (b"FRAME\n" + bytes(PICTURE.capacity))
     Program("send", "pipes", "-").end(stream)
-    wait_until(lambda: mesh.attachments("sink")[0].received == 3)
+    wait_until(lambda: hub.attachments("sink")[0].received == 3)
     recording.process.send_signal(signal.SIGTERM)
     out, err = recording.end()
     assert out == stream.replace(b"420mpeg2", b"420jpeg")
     assert json.loads(err)["frames"] == 3
 
 
-def test_files_of_pyav_are_recorded_and_played(mesh: Mesh, free_dir: Path) -> None:
+def test_files_of_pyav_are_recorded_and_played(hub: HubUnderTest, free_dir: Path) -> None:
     av = pytest.importorskip("av")
-    mesh.apply(connection("film", PICTURE))
+    hub.apply(connection("film", PICTURE))
     film = free_dir / "film.mkv"
-    recording = receiver(mesh, "film", str(film), "--count", "10")
+    recording = receiver(hub, "film", str(film), "--count", "10")
     Program("send", "film", "--pattern", "bars", "--count", "10", "--fast").end()
     recording.end()
     with av.open(film) as container:
         assert sum(1 for _ in container.decode(video=0)) == 10
-    recording = receiver(mesh, "film", str(free_dir / "again.y4m"), "--count", "10")
+    recording = receiver(hub, "film", str(free_dir / "again.y4m"), "--count", "10")
     Program("send", "film", str(film), "--loop", "--count", "10").end()
     recording.end()
     assert (free_dir / "again.y4m").stat().st_size > 10 * PICTURE.capacity
 
 
-def test_frames_are_paced_and_timed(mesh: Mesh) -> None:
-    mesh.apply(connection("bars", PICTURE))
+def test_frames_are_paced_and_timed(hub: HubUnderTest) -> None:
+    hub.apply(connection("bars", PICTURE))
     with mediamesh.open_sink("bars", timeout=30) as sink:
         sending = Program("send", "bars", "--pattern", "bars", "--count", "3")
         times = []
@@ -119,10 +121,10 @@ def test_frames_are_paced_and_timed(mesh: Mesh) -> None:
         assert [times[1] - times[0], times[2] - times[1]] == [40_000_000, 40_000_000]
 
 
-def test_snapshot(mesh: Mesh, free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_snapshot(hub: HubUnderTest, free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     av = pytest.importorskip("av")
     for pixels in ("yuv420p", "v210", "nv12", "rgb24"):
-        mesh.apply(connection("look", VideoFormat(50, 20, "25", pixels), policies=("dropOldest",)))  # type: ignore[arg-type]
+        hub.apply(connection("look", VideoFormat(50, 20, "25", pixels), policies=("dropOldest",)))  # type: ignore[arg-type]
         with mediamesh.open_source("look", timeout=30) as source:
             stop = threading.Event()
             sender = threading.Thread(target=send_grey, args=[source, stop])
@@ -142,12 +144,12 @@ def send_grey(source: mediamesh.Source, stop: threading.Event) -> None:
         source.send(b"\x80" * source.capacity, timeout=30)
 
 
-def test_list_and_top(mesh: Mesh, capsys: pytest.CaptureFixture[str]) -> None:
-    mesh.apply(connection("shown", PICTURE))
+def test_list_and_top(hub: HubUnderTest, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.apply(connection("shown", PICTURE))
     with mediamesh.open_sink("shown", timeout=30) as sink, mediamesh.open_source("shown", timeout=30) as source:
         source.send(bytes(source.capacity), timeout=30)
         sink.receive(30).release()
-        wait_until(lambda: mesh.attachments("sink")[0].received == 1)
+        wait_until(lambda: hub.attachments("sink")[0].received == 1)
         table = said(capsys, "list")
         assert "default/shown" in table
         assert "yuv420p" in table
@@ -176,9 +178,9 @@ def test_list_and_top(mesh: Mesh, capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_errors_are_one_plain_line(
-    mesh: Mesh, free_dir: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+    hub: HubUnderTest, free_dir: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
 ) -> None:
-    mesh.apply(connection("bars", PICTURE), connection("sound", SOUND))
+    hub.apply(connection("bars", PICTURE), connection("sound", SOUND))
     monkeypatch.chdir(free_dir)
     feeder = None
     if arguments[0] == "snapshot":

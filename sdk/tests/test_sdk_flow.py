@@ -3,13 +3,14 @@ import selectors
 import threading
 
 import pytest
-from sdk_mesh import BLOB, QUEUE, Mesh, connection
+from mediamesh_testing.hub import HubUnderTest
+from sdk_plans import BLOB, QUEUE, connection
 
 import mediamesh
 
 
-def test_what_is_sent_is_received(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_what_is_sent_is_received(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         assert (sink.name, sink.endpoint, source.endpoint) == ("default/cam", "sink0", "camera")
         assert sink.format == source.format == BLOB
@@ -34,9 +35,9 @@ def test_what_is_sent_is_received(mesh: Mesh) -> None:
         assert sink.last_sequence == first
 
 
-def test_send_copies_any_buffer(mesh: Mesh) -> None:
+def test_send_copies_any_buffer(hub: HubUnderTest) -> None:
     numpy = pytest.importorskip("numpy")
-    mesh.apply(connection())
+    hub.apply(connection())
     pictures = numpy.arange(24, dtype="<u2").reshape(4, 6)
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         for data in (b"bytes", bytearray(b"more"), pictures, pictures[:, ::2], b""):
@@ -47,8 +48,8 @@ def test_send_copies_any_buffer(mesh: Mesh) -> None:
                 assert frame.flags & mediamesh.Flags.END_OF_STREAM
 
 
-def test_too_much_data_is_refused_and_the_frame_stays_usable(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_too_much_data_is_refused_and_the_frame_stays_usable(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_source("cam", timeout=30) as source:
         for _ in range(QUEUE + 1):
             with pytest.raises(mediamesh.FrameTooSmall, match="1001 bytes do not fit into a frame of 1000"):
@@ -56,8 +57,8 @@ def test_too_much_data_is_refused_and_the_frame_stays_usable(mesh: Mesh) -> None
         source.send(bytes(1000), timeout=30)
 
 
-def test_received_frames_are_read_only(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_received_frames_are_read_only(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         source.send(b"abc")
         with sink.receive(30) as frame:
@@ -71,8 +72,8 @@ def test_received_frames_are_read_only(mesh: Mesh) -> None:
             del view
 
 
-def test_frames_go_back_in_any_order(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_frames_go_back_in_any_order(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         for round_ in range(50):
             for number in range(QUEUE):
@@ -84,8 +85,8 @@ def test_frames_go_back_in_any_order(mesh: Mesh) -> None:
         assert sink.dropped == 0
 
 
-def test_a_view_keeps_its_frame(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_a_view_keeps_its_frame(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         source.send(b"kept")
         frame = sink.receive(30)
@@ -98,8 +99,8 @@ def test_a_view_keeps_its_frame(mesh: Mesh) -> None:
         view.release()
 
 
-def test_forgotten_frames_are_counted(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_forgotten_frames_are_counted(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     sink = mediamesh.open_sink("cam", timeout=30)
     with mediamesh.open_source("cam", timeout=30) as source:
         for _ in range(QUEUE):
@@ -113,8 +114,8 @@ def test_forgotten_frames_are_counted(mesh: Mesh) -> None:
         assert all(frame.closed for frame in held)
 
 
-def test_an_exception_is_not_followed_by_a_warning(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_an_exception_is_not_followed_by_a_warning(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with (
         contextlib.suppress(KeyError),
         mediamesh.open_sink("cam", timeout=30) as sink,
@@ -125,15 +126,15 @@ def test_an_exception_is_not_followed_by_a_warning(mesh: Mesh) -> None:
         raise KeyError(frame.sequence)
 
 
-def test_an_end_dropped_open_is_closed_with_a_warning(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_an_end_dropped_open_is_closed_with_a_warning(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     sink = mediamesh.open_sink("cam", timeout=30)
     with pytest.warns(ResourceWarning, match="was dropped open"):
         del sink
 
 
-def test_gaps_are_counted_as_drops(mesh: Mesh) -> None:
-    mesh.apply(connection(policies=("dropOldest",)))
+def test_gaps_are_counted_as_drops(hub: HubUnderTest) -> None:
+    hub.apply(connection(policies=("dropOldest",)))
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         first = source.send(b"x", timeout=30)
         sink.receive(30).release()
@@ -146,8 +147,8 @@ def test_gaps_are_counted_as_drops(mesh: Mesh) -> None:
         assert sink.dropped == last - first - len(seen)
 
 
-def test_timeouts_mean_what_they_say(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_timeouts_mean_what_they_say(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         for timeout in (0, 0.01):
             with pytest.raises(mediamesh.Timeout, match="default/cam: no frame within") as raised:
@@ -164,8 +165,8 @@ def test_timeouts_mean_what_they_say(mesh: Mesh) -> None:
         source.acquire(0).cancel()
 
 
-def test_a_waiting_receive_gets_what_comes_later(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_a_waiting_receive_gets_what_comes_later(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         sender = threading.Timer(0.05, source.send, [b"late"])
         sender.start()
@@ -174,8 +175,8 @@ def test_a_waiting_receive_gets_what_comes_later(mesh: Mesh) -> None:
         sender.join()
 
 
-def test_fileno_works_with_selectors(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_fileno_works_with_selectors(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with (
         mediamesh.open_sink("cam", timeout=30) as sink,
         mediamesh.open_source("cam", timeout=30) as source,

@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sdk_mesh import Mesh, connection
+from mediamesh_testing.hub import HubUnderTest
+from sdk_plans import connection
 
 import mediamesh
 from mediamesh import arrays, layout
@@ -16,8 +17,8 @@ def payload_of(format: formats.Format, seed: int) -> bytes:
     return np.random.default_rng(seed).bytes(format.capacity)
 
 
-def through(mesh: Mesh, format: formats.Format, data: bytes) -> tuple[mediamesh.ReceivedFrame, mediamesh.Sink]:
-    mesh.apply(connection("look", format))
+def through(hub: HubUnderTest, format: formats.Format, data: bytes) -> tuple[mediamesh.ReceivedFrame, mediamesh.Sink]:
+    hub.apply(connection("look", format))
     sink = mediamesh.open_sink("look", timeout=30)
     with mediamesh.open_source("look", timeout=30) as source:
         source.send(data, timeout=30)
@@ -28,10 +29,10 @@ def through(mesh: Mesh, format: formats.Format, data: bytes) -> tuple[mediamesh.
     "name",
     ["yuv420p", "yuv422p10le", "yuv444p16le", "nv12", "p010le", "uyvy422", "v210", "rgb24", "bgra", "yuv422p10rfc4175"],
 )
-def test_planes_of_pictures_after_a_real_flow(mesh: Mesh, name: str) -> None:
+def test_planes_of_pictures_after_a_real_flow(hub: HubUnderTest, name: str) -> None:
     format = VideoFormat(96, 32, "60000/1001", name)  # type: ignore[arg-type]
     data = payload_of(format, len(name))
-    frame, sink = through(mesh, format, data)
+    frame, sink = through(hub, format, data)
     with sink, frame:
         planes = frame.planes()
         assert len(planes) == len(format.planes)
@@ -58,11 +59,11 @@ def test_every_pixel_format_has_views_that_fill_the_payload(name: str, width: in
 
 
 @pytest.mark.parametrize("name", sorted(formats.SAMPLE_FORMATS))
-def test_audio_is_samples_by_channels(mesh: Mesh, name: str) -> None:
+def test_audio_is_samples_by_channels(hub: HubUnderTest, name: str) -> None:
     format = AudioFormat(name, 2, 48000, 48)
     data = payload_of(format, 1)
     expected = np.frombuffer(data, formats.SAMPLE_FORMATS[name].dtype).reshape((48, 2, 3) if "24" in name else (48, 2))
-    frame, sink = through(mesh, format, data)
+    frame, sink = through(hub, format, data)
     with sink, frame:
         array = frame.array()
         assert array.dtype == expected.dtype
@@ -93,9 +94,9 @@ def test_blobs_are_rows_of_bytes() -> None:
     assert arrays.array(memoryview(b"abc"), BlobFormat(10)).tolist() == [97, 98, 99]
 
 
-def test_a_source_fills_arrays_in_place(mesh: Mesh) -> None:
+def test_a_source_fills_arrays_in_place(hub: HubUnderTest) -> None:
     format = VideoFormat(64, 16, "25", "yuv422p10le")  # type: ignore[arg-type]
-    mesh.apply(connection("look", format))
+    hub.apply(connection("look", format))
     with mediamesh.open_sink("look", timeout=30) as sink, mediamesh.open_source("look", timeout=30) as source:
         with source.acquire(30) as filled:
             for number, plane in enumerate(filled.planes()):
@@ -129,8 +130,8 @@ def test_importing_is_light() -> None:
 @pytest.mark.parametrize(
     "format", [VideoFormat(16, 8, Fraction(25), "uyvy422"), AudioFormat("pcm_s24le", 2, 48000, 48)]
 )
-def test_what_is_no_whole_picture_or_sample_is_refused_at_its_source(mesh: Mesh, format: formats.Format) -> None:
-    mesh.apply(connection("look", format))
+def test_what_is_no_whole_picture_or_sample_is_refused_at_its_source(hub: HubUnderTest, format: formats.Format) -> None:
+    hub.apply(connection("look", format))
     with mediamesh.open_source("look", timeout=30) as source:
         with pytest.raises(mediamesh.WrongLength):
             source.send(bytes(format.capacity - 1), timeout=30)

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sdk_mesh import PATIENCE, Mesh, connection, wait_until
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.waiting import PATIENCE, wait_until
+from sdk_plans import connection
 
 import mediamesh
 
@@ -70,8 +72,8 @@ def on_terminal(columns: int, lines: int, *arguments: str) -> Iterator[OnTermina
 
 
 @pytest.mark.parametrize("keys", [b"q", b"Q", b"xyq", b"\x1b[Aq"])
-def test_top_draws_until_q(mesh: Mesh, keys: bytes) -> None:
-    mesh.apply(connection("a-connection-of-a-name-that-is-longer-than-the-screen-is-wide"), connection("short"))
+def test_top_draws_until_q(hub: HubUnderTest, keys: bytes) -> None:
+    hub.apply(connection("a-connection-of-a-name-that-is-longer-than-the-screen-is-wide"), connection("short"))
     with on_terminal(60, 6, "top", "--interval", "0.1") as program, mediamesh.open_source("short", timeout=30):
         program.await_text("engine")
         program.await_text("camera")
@@ -85,19 +87,19 @@ def test_top_draws_until_q(mesh: Mesh, keys: bytes) -> None:
         assert all(len(line) <= 60 for line in drawn)
 
 
-def test_top_gives_the_terminal_back_when_the_hub_dies(own_mesh: Mesh) -> None:
+def test_top_gives_the_terminal_back_when_the_hub_dies(own_hub: HubUnderTest) -> None:
     with on_terminal(80, 24, "top", "--interval", "0.1") as program:
         program.await_text("engine")
-        own_mesh.kill()
+        own_hub.kill()
         assert program.end() == 1
     before, _, after = program.said.rpartition(BACK)
     assert "mediamesh: " in after
     assert "Traceback" not in before + after
-    own_mesh.start()
+    own_hub.restart()
 
 
-def test_receive_draws_a_bar_that_never_wraps(mesh: Mesh, free_dir: Path) -> None:
-    mesh.apply(connection("cam"))
+def test_receive_draws_a_bar_that_never_wraps(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(connection("cam"))
     with on_terminal(50, 24, "receive", "cam", str(free_dir / "all.raw"), "--count", "30") as program:
         program.await_text("cam: 0 frames")
         with mediamesh.open_source("cam", timeout=30, wait_for_sinks=1) as source:
@@ -110,14 +112,14 @@ def test_receive_draws_a_bar_that_never_wraps(mesh: Mesh, free_dir: Path) -> Non
     assert (free_dir / "all.raw").read_bytes() == b"".join(b"%04d" % number for number in range(30))
 
 
-def test_receive_ends_in_order_with_ctrl_c(mesh: Mesh, free_dir: Path) -> None:
-    mesh.apply(connection("cam"))
+def test_receive_ends_in_order_with_ctrl_c(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(connection("cam"))
     with (
         on_terminal(80, 24, "receive", "cam", str(free_dir / "all.raw")) as program,
         mediamesh.open_source("cam", timeout=30, wait_for_sinks=1) as source,
     ):
         source.send(b"one", timeout=30)
-        wait_until(lambda: mesh.attachments("sink")[0].received == 1)
+        wait_until(lambda: hub.attachments("sink")[0].received == 1)
         program.process.send_signal(signal.SIGINT)
         assert program.end() == 0
     assert "cam: 1 frames" in program.said

@@ -3,7 +3,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from sdk_mesh import Mesh, connection
+from mediamesh_testing.hub import HubUnderTest
+from sdk_plans import connection
 
 import mediamesh
 
@@ -33,8 +34,8 @@ def interrupted(call: Callable[[], object]) -> None:
         call()
 
 
-def test_threads_share_a_source_and_a_sink(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_threads_share_a_source_and_a_sink(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     sent: list[int] = []
     seen: list[tuple[int, bytes]] = []
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
@@ -53,8 +54,8 @@ def test_threads_share_a_source_and_a_sink(mesh: Mesh) -> None:
         assert sink.dropped == 0
 
 
-def test_frames_are_given_back_by_another_thread(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_frames_are_given_back_by_another_thread(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         for _ in range(100):
             source.send(b"x", timeout=30)
@@ -62,8 +63,8 @@ def test_frames_are_given_back_by_another_thread(mesh: Mesh) -> None:
             together(frame.release)
 
 
-def test_others_run_while_a_call_waits(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_others_run_while_a_call_waits(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         waits = threading.Thread(target=lambda: sink.receive(30).release())
         waits.start()
@@ -77,8 +78,8 @@ def test_others_run_while_a_call_waits(mesh: Mesh) -> None:
 
 
 @pytest.mark.parametrize(("stop", "error"), [("interrupt", mediamesh.Interrupted), ("close", mediamesh.Closed)])
-def test_waiting_calls_end_when_told(mesh: Mesh, stop: str, error: type[mediamesh.Error]) -> None:
-    mesh.apply(connection())
+def test_waiting_calls_end_when_told(hub: HubUnderTest, stop: str, error: type[mediamesh.Error]) -> None:
+    hub.apply(connection())
     sink = mediamesh.open_sink("cam", timeout=30)
     started = threading.Barrier(3)
 
@@ -100,8 +101,8 @@ def test_waiting_calls_end_when_told(mesh: Mesh, stop: str, error: type[mediames
         sink.fileno()
 
 
-def test_a_call_that_waits_for_a_hub_ends_when_told(mesh: Mesh) -> None:
-    mesh.apply()
+def test_a_call_that_waits_for_a_hub_ends_when_told(hub: HubUnderTest) -> None:
+    hub.apply()
     sink = mediamesh.Sink("absent", wait=True)
     opening = threading.Thread(target=interrupted, args=[sink.open])
     opening.start()
@@ -111,8 +112,8 @@ def test_a_call_that_waits_for_a_hub_ends_when_told(mesh: Mesh) -> None:
     sink.close()
 
 
-def test_threads_queue_for_a_sink_only_as_long_as_they_said(mesh: Mesh) -> None:
-    mesh.apply(connection())
+def test_threads_queue_for_a_sink_only_as_long_as_they_said(hub: HubUnderTest) -> None:
+    hub.apply(connection())
     with mediamesh.open_sink("cam", timeout=30) as sink:
         long = threading.Thread(target=interrupted, args=[sink.receive])
         long.start()

@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults_stage import Chance, acting, all_taken, audited, lossless, source, taker, unharmed
-from hub_rig import HubUnderTest, RawClient, flow, running_hub, sink, wait_until
+from faults_stage import Chance, audited
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import flow, lossless, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.watching import all_taken
 
 from mediamesh_agent.ledger import Ledger
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from agent_live import connections_file, ended, said, up
-from faults_stage import Chance, acting, all_taken, repeats, source, taker, unharmed
-from hub_rig import wait_until
+from faults_stage import Chance, repeats
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.agents import connections_file, ended, said, up
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.watching import all_taken
 
 from mediamesh.errors import HubUnreachable
 from mediamesh.hubclient import HubClient

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults_stage import Chance, acting, all_taken, audited, lossless, source, taker, unharmed
-from hub_rig import HubUnderTest, running_hub
+from faults_stage import Chance, audited
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import lossless
+from mediamesh_testing.watching import all_taken
 
 HOUR = 3600
 NS = 1_000_000_000

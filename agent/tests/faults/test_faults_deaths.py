@@ -5,8 +5,12 @@ import os
 import signal
 
 import pytest
-from faults_stage import Chance, acting, all_taken, audited, lossless, repeats, source, taker, unharmed
-from hub_rig import HubUnderTest, bridge, sink, wait_until
+from faults_stage import Chance, audited, repeats
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import bridge, lossless, sink
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.watching import all_taken
 
 BRIDGE = "file"
 

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults_stage import Chance, acting, lossless, source, taker, unharmed
-from hub_rig import HubUnderTest, bridge, running_hub, sink, wait_until
+from faults_stage import Chance
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import bridge, lossless, sink
+from mediamesh_testing.waiting import wait_until
 
 
 @pytest.fixture

@@ -5,8 +5,11 @@ The successors of the normal run are forked from one process that has everything
 """
 
 from faults_nursery import Nursery
-from faults_stage import Actor, Chance, acting, all_taken, audited, lossless, repeats, source, taker, unharmed
-from hub_rig import HubUnderTest
+from faults_stage import Chance, audited, repeats
+from mediamesh_testing.actors import Actor, acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import lossless
+from mediamesh_testing.watching import all_taken
 
 from mediamesh_core.formats import BlobFormat, to_json
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 from faults_beset import TARGET, all_is_well, ends, told
 from faults_stage import LONG, Chance
-from hub_rig import HubUnderTest, RawClient
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.rawclient import RawClient
 
 STEPS = [1000, 3000, 5000, 10_000] if LONG else [1000, 3000]
 SPARE = 200

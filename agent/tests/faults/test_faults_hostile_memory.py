@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from faults_beset import OTHER, TARGET, all_is_well, ends, told
-from hub_rig import CAPACITY, HubUnderTest, RawClient, wait_until
-from native_peers import PAGE, HostilePeer
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import CAPACITY
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.rings import PAGE, HostilePeer
+from mediamesh_testing.waiting import wait_until
 
 import mediamesh
 from mediamesh_native.pool import RingRegion

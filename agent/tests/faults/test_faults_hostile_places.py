@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from faults_beset import PLAN, beset_hub, logged
 from faults_stage import Chance
-from hub_rig import HubUnderTest, flow, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import flow, sink
+from mediamesh_testing.waiting import wait_until
 
 from mediamesh_protos import plan_pb2
 

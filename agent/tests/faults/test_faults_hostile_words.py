@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from faults_beset import TARGET, all_is_well, ends, new_ends, told
 from faults_stage import LONG
-from hub_rig import HubUnderTest, RawClient, wait_until
-from memif_ends import ONE_OF_EACH
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.words import ONE_OF_EACH
 
 from mediamesh_native.memif.handshake import MasterHandshake
 from mediamesh_native.memif.messages import MESSAGE_SIZE, Ack, Disconnect, encode

@@ -5,8 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from faults_stage import Chance, acting, all_taken, audited, lossless, source, taker, unharmed
-from hub_rig import HubUnderTest, wait_until
+from faults_stage import Chance, audited
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import lossless
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.watching import all_taken
 
 
 def second(hub: HubUnderTest, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -4,8 +4,11 @@ The sinks that stay lose nothing, and when it is over nothing is left. Two proce
 is the hub's and not that of one Python.
 """
 
-from faults_stage import LONG, acting, all_taken, audited, lossless, source, taker, unharmed
-from hub_rig import HubUnderTest, sink
+from faults_stage import LONG, audited
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import lossless, sink
+from mediamesh_testing.watching import all_taken
 
 RATE = 200
 SECONDS = 60 if LONG else 10

@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hub_rig import bridge, flow, pod, sink
+from mediamesh_testing.plans import bridge, flow, pod, sink
 
 from mediamesh_agent.hub.admission import Grant, Peer, admit, full_name
 from mediamesh_agent.hub.errors import Refused

@@ -1,7 +1,10 @@
 from pathlib import Path
 
 import pytest
-from hub_rig import HubUnderTest, RawClient, flow, pod, running_hub, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import flow, pod, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
 
 import mediamesh
 from mediamesh_protos import hub_pb2, plan_pb2
@@ -105,7 +108,7 @@ def test_a_flow_that_cannot_be_is_reported_and_the_others_run(hub: HubUnderTest)
         flow("default/kind", sinks=[sink(endpoint=plan_pb2.EndpointPlan(kind="magic"))]),
         flow("default/huge", capacity=1 << 31, frames=64),
     ]
-    applied = hub.apply(flow(), *broken)
+    applied = hub.offer(flow(), *broken)
     reasons = {error.connection: error.reason for error in applied.errors}
     assert set(reasons) == {one.connection for one in broken}
     assert reasons["default/escape"] == "BadFolder"
@@ -116,15 +119,15 @@ def test_a_flow_that_cannot_be_is_reported_and_the_others_run(hub: HubUnderTest)
 
 
 def test_what_failed_is_tried_again_with_the_next_plan(hub: HubUnderTest) -> None:
-    assert hub.apply(flow(capacity=1 << 31, frames=64)).errors
-    assert not hub.apply(flow(), revision=2).errors
+    assert hub.offer(flow(capacity=1 << 31, frames=64)).errors
+    hub.apply(flow(), revision=2)
     assert hub.flow().state == "Waiting"
 
 
 def test_memory_is_refused_before_it_is_taken(root: Path) -> None:
     size = 32 * (4096 + 65536)
     with running_hub(root, "--memory-limit", str(3 * size)) as hub:
-        applied = hub.apply(flow("default/a"), flow("default/b"), flow("default/c"))
+        applied = hub.offer(flow("default/a"), flow("default/b"), flow("default/c"))
         assert [(error.connection, error.reason) for error in applied.errors] == [("default/c", "OutOfMemory")]
         assert hub.observe().memory_bytes == 2 * size
         assert hub.observe().memory_limit_bytes == 3 * size
@@ -134,7 +137,7 @@ def test_a_new_flow_does_not_take_the_memory_of_a_running_one(root: Path) -> Non
     size = 32 * (4096 + 65536)
     with running_hub(root, "--memory-limit", str(2 * size)) as hub:
         hub.apply(flow("default/old"))
-        applied = hub.apply(flow("default/new"), flow("default/old"), revision=2)
+        applied = hub.offer(flow("default/new"), flow("default/old"), revision=2)
         assert [error.connection for error in applied.errors] == ["default/new"]
 
 

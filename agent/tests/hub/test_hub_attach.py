@@ -2,7 +2,10 @@ import os
 import socket
 
 import pytest
-from hub_rig import CAPACITY, HubUnderTest, RawClient, flow, pod, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import CAPACITY, flow, pod, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
 
 import mediamesh
 from mediamesh_native.memif.messages import Disconnect, encode

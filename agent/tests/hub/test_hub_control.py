@@ -3,7 +3,10 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from hub_rig import ControlClient, HubUnderTest, flow, node_plan, running_hub, wait_until
+from mediamesh_testing.control import ControlClient
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import flow, node_plan
+from mediamesh_testing.waiting import wait_until
 
 from mediamesh_protos import hub_pb2
 

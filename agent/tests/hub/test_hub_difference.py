@@ -1,7 +1,7 @@
 import hypothesis.strategies as st
 import pytest
-from hub_rig import bridge, flow, pod, sink
 from hypothesis import given
+from mediamesh_testing.plans import bridge, flow, pod, sink
 
 from mediamesh_agent.hub.difference import Changes, check, difference
 from mediamesh_agent.hub.errors import HubError

@@ -1,16 +1,19 @@
 """What a source sent before it left reaches a sink that must not lose anything, however long that takes."""
 
 import contextlib
-import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from hub_rig import HubUnderTest, RawClient, flow, sink, wait_until
-from hub_traffic import Traffic, traffic
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.application import Writer
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import flow, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.watching import all_taken
 
 import mediamesh
 from mediamesh_agent.hub import link
@@ -23,24 +26,25 @@ QUEUE = 4
 
 
 @pytest.fixture(autouse=True)
-def _here(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
+def _one_blocking_sink(hub: HubUnderTest) -> None:
     hub.apply(flow(sinks=[sink(policy="block", queue=QUEUE)]))
 
 
 def send_all_that_fits() -> int:
     """Send until every frame is on its way, leave; return how many that were."""
-    count = 0
-    with mediamesh.open_source("cam") as source, contextlib.suppress(mediamesh.Timeout):
+    writer = Writer(200)
+    with mediamesh.open_source("cam") as feeding, contextlib.suppress(mediamesh.Timeout):
         while True:
-            source.send(b"%d" % count, timeout=0.3)
-            count += 1
-    return count
+            with feeding.acquire(timeout=0.3) as frame:
+                writer.fill(frame)
+                frame.send()
+            writer.sent += 1
+    return writer.sent
 
 
 def kill_source_after_it_sent(hub: HubUnderTest) -> int:
     """Have a process send until it is held, kill it; return how many it sent."""
-    with traffic("source") as (victim,):
+    with acting(source()) as (victim,):
         wait_until(lambda: sink_is_full(hub), "the sink to be full")
         victim.kill()
     return hub.flow().frames
@@ -52,16 +56,6 @@ def sink_is_full(hub: HubUnderTest) -> bool:
 
 def has_source(hub: HubUnderTest) -> bool:
     return any(one.role == "source" for one in hub.flow().attachments)
-
-
-@contextlib.contextmanager
-def stopped(one: Traffic) -> Iterator[None]:
-    one.process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, one.process.pid, os.WSTOPPED | os.WNOWAIT)
-    try:
-        yield
-    finally:
-        one.process.send_signal(signal.SIGCONT)
 
 
 def nothing(_hub: HubUnderTest) -> None:
@@ -82,16 +76,18 @@ MEANWHILE = pytest.mark.parametrize("meanwhile", [nothing, hand_over, hand_over_
 
 @MEANWHILE
 def test_a_stopped_sink_gets_all_when_it_wakes_up(hub: HubUnderTest, meanwhile: Callable[[HubUnderTest], None]) -> None:
-    with traffic("sink") as (taking,):
-        with stopped(taking):
+    with acting(taker()) as (taking,):
+        with taking.stopped():
             sent = send_all_that_fits()
             assert sent > QUEUE
             assert has_source(hub)
             meanwhile(hub)
             assert has_source(hub)
         wait_until(lambda: not has_source(hub), "the end of the source")
-        wait_until(lambda: hub.flow().attachments[0].received == sent, "all frames to be taken")
-        assert taking.end() == {"received": sent, "gaps": [], "discontinuities": 0, "altered": 0, "last": sent - 1}
+        all_taken(hub, sent)
+        report = taking.end()
+        unharmed(report)
+        assert (report["received"], report["last"], report["flagged"]) == (sent, sent - 1, [])
     wait_until(lambda: not hub.flow().attachments, "the end of the sink")
     assert not hub.observe().ended
 
@@ -101,12 +97,12 @@ def test_a_sink_that_holds_its_frames_gets_all_when_it_lets_go(
     hub: HubUnderTest, meanwhile: Callable[[HubUnderTest], None]
 ) -> None:
     with mediamesh.open_sink("cam") as taking:
-        with mediamesh.open_source("cam") as source:
+        with mediamesh.open_source("cam") as feeding:
             for _ in range(QUEUE):
-                source.send(b"held", timeout=5)
+                feeding.send(b"held", timeout=5)
             held = [taking.receive(timeout=5) for _ in range(QUEUE)]
             for number in range(QUEUE):
-                source.send(b"%d" % number, timeout=5)
+                feeding.send(b"%d" % number, timeout=5)
         assert has_source(hub)
         meanwhile(hub)
         for frame in reversed(held):
@@ -123,19 +119,20 @@ def test_a_sink_that_holds_its_frames_gets_all_when_it_lets_go(
 def test_a_source_ends_when_the_sink_it_waits_for_is_killed(
     hub: HubUnderTest, meanwhile: Callable[[HubUnderTest], None]
 ) -> None:
-    with traffic("sink", "sink") as (victim, stays):
-        with stopped(victim):
+    with acting(taker(), taker()) as (victim, stays):
+        with victim.stopped():
             sent = send_all_that_fits()
             meanwhile(hub)
             assert has_source(hub)
             victim.kill()
         wait_until(lambda: len(hub.flow().attachments) == 1, "the end of both")
-        wait_until(lambda: hub.flow().attachments[0].received == sent, "all frames to be taken")
-        seen = stays.end()
-        assert (seen["gaps"], seen["received"]) == ([], sent)
+        all_taken(hub, sent)
+        report = stays.end()
+        unharmed(report)
+        assert report["received"] == sent
     assert [(end.reason, end.endpoint) for end in hub.observe().ended] == [("PeerGone", "out")]
-    with mediamesh.open_source("cam", timeout=20) as source:
-        assert source.next_sequence == sent
+    with mediamesh.open_source("cam", timeout=20) as feeding:
+        assert feeding.next_sequence == sent
     wait_until(lambda: hub.flow().pool_free >= hub.flow().pool_frames - 1, "all frames to be back")
 
 
@@ -143,22 +140,22 @@ def test_a_source_ends_when_the_sink_it_waits_for_is_killed(
 def test_what_a_killed_source_had_sent_arrives_too_and_its_death_is_told(
     hub: HubUnderTest, meanwhile: Callable[[HubUnderTest], None]
 ) -> None:
-    with traffic("sink") as (taking,):
-        with stopped(taking):
+    with acting(taker()) as (taking,):
+        with taking.stopped():
             at_least = kill_source_after_it_sent(hub)
             meanwhile(hub)
         wait_until(lambda: not has_source(hub), "the end of the source")
-        wait_until(lambda: hub.flow().attachments[0].received == hub.flow().frames, "all frames to be taken")
-        seen = taking.end()
-        assert seen["gaps"] == []
-        assert seen["received"] >= at_least
+        all_taken(hub)
+        report = taking.end()
+        unharmed(report)
+        assert report["received"] >= at_least
     assert [(end.reason, end.endpoint) for end in hub.observe().ended] == [("PeerGone", "in")]
 
 
 def test_who_closes_in_order_is_not_booked(hub: HubUnderTest) -> None:
     for _ in range(10):
-        with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
-            source.send(b"x", timeout=5)
+        with mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam") as taking:
+            feeding.send(b"x", timeout=5)
             taking.receive(timeout=5).release()
         wait_until(lambda: not hub.flow().attachments, "both ends")
     assert not hub.observe().ended
@@ -170,8 +167,8 @@ def test_a_goodbye_counts_though_announcements_were_never_read(hub: HubUnderTest
     with RawClient(hub.root) as client:
         client.attach("sink")
         wait_until(lambda: hub.flow().attachments, "the sink")
-        with mediamesh.open_source("cam") as source:
-            source.send(b"a pool that the sink is told of", timeout=5)
+        with mediamesh.open_source("cam") as feeding:
+            feeding.send(b"a pool that the sink is told of", timeout=5)
         client.say(encode(Disconnect(0, "done")))
         client.socket.close()  # with the announcement unread: this resets the connection
         wait_until(lambda: not hub.flow().attachments, "the end")
@@ -194,10 +191,10 @@ def test_a_goodbye_is_heard_where_an_announcement_comes_too_late(said: list[Mess
 
 
 def test_a_sink_gets_what_is_sent_after_it_was_opened(hub: HubUnderTest) -> None:
-    with mediamesh.open_source("cam") as source:
+    with mediamesh.open_source("cam") as feeding:
         for number in range(50):
-            source.send(b"before", timeout=5)
+            feeding.send(b"before", timeout=5)
             with mediamesh.open_sink("cam", start="next") as taking:
-                sequence = source.send(b"%d" % number, timeout=5)
+                sequence = feeding.send(b"%d" % number, timeout=5)
                 with taking.receive(timeout=5) as frame:
                     assert (frame.sequence, bytes(frame)) == (sequence, b"%d" % number)

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_rig import HubUnderTest, bridge, flow, running_hub, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import bridge, flow, sink
+from mediamesh_testing.waiting import wait_until
 
 import mediamesh
 from mediamesh_core import formats

@@ -3,43 +3,39 @@ import socket
 from pathlib import Path
 
 import pytest
-from hub_rig import ControlClient, HubUnderTest, RawClient, bridge, flow, sink, wait_until
-from hub_traffic import traffic
+from mediamesh_testing.actors import acting, source, taker, unharmed
+from mediamesh_testing.control import ControlClient
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import bridge, flow, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.watching import all_taken
 
 import mediamesh
 from mediamesh_agent.hub import handover
 from mediamesh_protos import handover_pb2, hub_pb2
 
 
-@pytest.fixture(autouse=True)
-def _here(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
-
-
 def test_no_frame_is_lost_in_a_row_of_handovers(hub: HubUnderTest) -> None:
     hub.apply(flow(frames=80, sinks=[sink(policy="block", queue=8)]))
-    with traffic("sink", "sink", "source") as (first, second, source):
+    with acting(taker(), taker(), source(wait_for_sinks=2)) as (first, second, feeding):
         for _ in range(8):
             before = hub.flow().frames
             hub.succeed()
             wait_until(lambda: hub.flow().frames > before + 50, "frames after the hand-over")  # noqa: B023
-        sent = source.end()["sent"]
-        wait_until(lambda: _all_given(hub, sent), "all frames to be taken")
-        for seen in (first.end(), second.end()):
-            assert (seen["gaps"], seen["discontinuities"], seen["altered"]) == ([], 0, 0)
-            assert seen["last"] == sent - 1
+        sent = feeding.end()["sent"]
+        all_taken(hub, sent)
+        for report in (first.end(), second.end()):
+            unharmed(report)
+            assert (report["last"], report["flagged"]) == (sent - 1, [])
     assert hub.observe().handovers == 8
-
-
-def _all_given(hub: HubUnderTest, sent: int) -> bool:
-    return all(one.received == sent for one in hub.flow().attachments if one.role == "sink")
 
 
 def test_frames_in_hand_stay_valid(hub: HubUnderTest) -> None:
     hub.apply(flow(sinks=[sink(policy="block")]))
-    with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
-        source.send(b"early", timeout=5)
-        unsent = source.acquire(timeout=5)
+    with mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam") as taking:
+        feeding.send(b"early", timeout=5)
+        unsent = feeding.acquire(timeout=5)
         with taking.receive(timeout=5) as held:
             hub.succeed()
             assert bytes(held) == b"early"
@@ -55,8 +51,8 @@ def test_numbers_and_names_go_on(hub: HubUnderTest) -> None:
     hub.apply(flow(), revision=4)
     with RawClient(hub.root) as refused:
         refused.refusal("sink", "nowhere")
-    with mediamesh.open_source("cam", client="eye") as source, mediamesh.open_sink("cam", client="mind") as taking:
-        source.send(b"x", timeout=5)
+    with mediamesh.open_source("cam", client="eye") as feeding, mediamesh.open_sink("cam", client="mind") as taking:
+        feeding.send(b"x", timeout=5)
         with taking.receive(timeout=5):
             pass
         wait_until(lambda: all(one.occupancy == 0 for one in hub.flow().attachments if one.role == "sink"), "rest")
@@ -77,8 +73,8 @@ def test_a_source_after_a_handover_gets_the_next_pool(hub: HubUnderTest) -> None
     hub.apply(flow())
     with mediamesh.open_sink("cam") as taking:
         for generation in range(20):
-            with mediamesh.open_source("cam", timeout=10) as source:
-                source.send(b"%d" % generation, timeout=5)
+            with mediamesh.open_source("cam", timeout=10) as feeding:
+                feeding.send(b"%d" % generation, timeout=5)
                 with taking.receive(timeout=5) as frame:
                     assert bytes(frame) == b"%d" % generation
             if generation % 2:
@@ -127,11 +123,11 @@ def test_who_comes_during_a_handover_waits_in_the_sockets_queue(hub: HubUnderTes
 @pytest.mark.parametrize("step", ["at once", "before READY", "wrong word", "before TAKEN", "before GO"])
 def test_a_successor_that_fails_leaves_the_old_hub_in_charge(hub: HubUnderTest, step: str) -> None:
     hub.apply(flow())
-    with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
+    with mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam") as taking:
         with ControlClient(hub.root) as control:
             fail_at(step, control)
         for number in range(20):
-            source.send(b"%d" % number, timeout=10)
+            feeding.send(b"%d" % number, timeout=10)
             with taking.receive(timeout=10) as frame:
                 assert (frame.sequence, int(frame.flags)) == (number, 0)
     assert hub.observe().pid == hub.process.pid

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_rig import HubUnderTest, RawClient, flow, running_hub, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import flow, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import wait_until
 
 import mediamesh
 from mediamesh_agent.hub.link import MOST_UNACKNOWLEDGED

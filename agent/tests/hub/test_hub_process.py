@@ -9,7 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hub_rig import HubUnderTest, bridge, flow, running_hub, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import bridge, flow, sink
+from mediamesh_testing.waiting import wait_until
 
 from mediamesh_agent.hub import main as hub_main
 from mediamesh_protos import hub_pb2, plan_pb2

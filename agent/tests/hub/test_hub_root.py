@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_rig import HubUnderTest
+from mediamesh_testing.hub import HubUnderTest
 
 from mediamesh_agent.hub.errors import HubError
 from mediamesh_agent.hub.root import ATTACH_SOCKET, CONTROL_SOCKET, Root, components

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_rig import CAPACITY, PATIENCE, HubUnderTest, RawClient, flow, sink, wait_until
+from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import CAPACITY, flow, sink
+from mediamesh_testing.rawclient import RawClient
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 import mediamesh
 from mediamesh_agent.hub.stock_handshake import LONGEST_CHUNK, SAFE_CHUNK, chunk_for, log2_for
 from mediamesh_protos import plan_pb2
 
 A_CHAIN = b"0123456789abcdef" * (CAPACITY // 16)
-
-
-@pytest.fixture(autouse=True)
-def _here(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
 
 
 def stock(role: str, name: str = "m.sock", **more: Any) -> plan_pb2.EndpointPlan:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mediamesh_testing.waiting import PATIENCE, eventually
 
 from mediamesh_agent.hub import supervisor as supervision
 from mediamesh_agent.hub.bridge_process import Instruction, Launcher, LineReader, lock_holder, says_done
@@ -15,7 +16,6 @@ from mediamesh_agent.hub.supervisor import Supervisor
 from mediamesh_protos import hub_pb2
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("quiet_bridge.py"))]
-PATIENCE = 20.0
 
 
 class Rig:
@@ -35,18 +35,12 @@ class Rig:
     async def at_work(self, instruction: Instruction) -> int:
         """Return the pid once the process holds its lock."""
         lock = self.launcher.lock(instruction)
-        await until(lambda: lock_holder(lock))
+        await eventually(lambda: lock_holder(lock))
         return lock_holder(lock)
 
     async def end(self) -> None:
         await self.supervisor.stop("source", PATIENCE)
         await self.supervisor.stop("sink", PATIENCE)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 -- another process wakes nobody here
-            await asyncio.sleep(0.005)
 
 
 def run(folder: Path, scenario: Callable[[Rig], Awaitable[None]]) -> None:
@@ -71,15 +65,15 @@ def test_a_bridge_runs_as_long_as_it_is_wanted(free_dir: Path) -> None:
         told = rig.instruction(note=str(note))
         rig.supervisor.arrange([told])
         pid = await rig.at_work(told)
-        await until(note.exists)
-        await until(lambda: note.read_text() == f"sink {pid} {free_dir}")
+        await eventually(note.exists)
+        await eventually(lambda: note.read_text() == f"sink {pid} {free_dir}")
         assert rig.supervisor.pid_of("default/cam", "out") == pid
         assert rig.observed().state == "Starting"
         rig.supervisor.attached("default/cam", "out")
         assert rig.observed().state == "Running"
         assert os.getsid(pid) == pid
         rig.supervisor.arrange([])
-        await until(lambda: not lock_holder(rig.launcher.lock(told)))
+        await eventually(lambda: not lock_holder(rig.launcher.lock(told)))
 
     run(free_dir, scenario)
     assert [path.name for path in free_dir.iterdir()] == ["note"]
@@ -112,7 +106,7 @@ def test_other_settings_are_another_process(free_dir: Path) -> None:
 def test_a_bad_end_is_told_and_tried_again(free_dir: Path) -> None:
     async def scenario(rig: Rig) -> None:
         rig.supervisor.arrange([rig.instruction(exit=3, says=["first", "NoSuchFile: a.mp4 is not there"])])
-        await until(lambda: rig.observed().restarts >= 3)
+        await eventually(lambda: rig.observed().restarts >= 3)
         assert rig.observed().last_error == "NoSuchFile: a.mp4 is not there"
 
     run(free_dir, scenario)
@@ -122,7 +116,7 @@ def test_a_good_end_is_for_good(free_dir: Path) -> None:
     async def scenario(rig: Rig) -> None:
         told = rig.instruction(exit=0)
         rig.supervisor.arrange([told])
-        await until(lambda: rig.observed().state == "Stopped")
+        await eventually(lambda: rig.observed().state == "Stopped")
         rig.supervisor.arrange([told])
         assert (rig.observed().state, rig.observed().restarts, rig.observed().pid) == ("Stopped", 0, 0)
 
@@ -136,7 +130,7 @@ def test_who_was_done_before_this_hub_came_is_not_started(free_dir: Path) -> Non
         rig.supervisor.arrange([told])
         assert (rig.observed().state, rig.observed().pid) == ("Stopped", 0)
         rig.supervisor.arrange([other])
-        await until(lambda: rig.observed().restarts)
+        await eventually(lambda: rig.observed().restarts)
         assert not rig.launcher.lock(told).exists()
 
     run(free_dir, scenario)
@@ -172,9 +166,9 @@ def test_only_a_lock_file_that_says_so_says_done(free_dir: Path, kind: str) -> N
 def test_a_clean_end_clears_the_last_error(free_dir: Path) -> None:
     async def scenario(rig: Rig) -> None:
         rig.supervisor.arrange([rig.instruction(exit=3, says=["NoSuchFile: a.mp4 is not there"])])
-        await until(lambda: rig.observed().last_error)
+        await eventually(lambda: rig.observed().last_error)
         rig.supervisor.arrange([rig.instruction(exit=0, says=["a warning on the way"])])
-        await until(lambda: rig.observed().state == "Stopped")
+        await eventually(lambda: rig.observed().state == "Stopped")
         assert (rig.observed().pid, rig.observed().last_error) == (0, "")
 
     run(free_dir, scenario)
@@ -186,7 +180,7 @@ def test_a_killed_bridge_comes_back(free_dir: Path) -> None:
         rig.supervisor.arrange([told])
         pid = await rig.at_work(told)
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: lock_holder(rig.launcher.lock(told)) not in {0, pid})
+        await eventually(lambda: lock_holder(rig.launcher.lock(told)) not in {0, pid})
         assert rig.observed().restarts == 1
 
     run(free_dir, scenario)
@@ -198,7 +192,7 @@ def test_a_restart_by_hand_is_another_process(free_dir: Path) -> None:
         rig.supervisor.arrange([told])
         pid = await rig.at_work(told)
         assert rig.supervisor.restart("default/cam", "out")
-        await until(lambda: lock_holder(rig.launcher.lock(told)) not in {0, pid})
+        await eventually(lambda: lock_holder(rig.launcher.lock(told)) not in {0, pid})
         assert not rig.supervisor.restart("default/cam", "nobody")
 
     run(free_dir, scenario)
@@ -219,7 +213,7 @@ def test_a_command_that_cannot_be_started_is_tried_again(free_dir: Path) -> None
     async def scenario(rig: Rig) -> None:
         rig.launcher._command = ["/nowhere/at/all"]
         rig.supervisor.arrange([rig.instruction()])
-        await until(lambda: rig.observed().state == "Backoff")
+        await eventually(lambda: rig.observed().state == "Backoff")
         assert "cannot be started" in rig.observed().last_error
 
     run(free_dir, scenario)
@@ -258,8 +252,8 @@ def test_who_is_not_in_the_plan_is_told_to_end(free_dir: Path) -> None:
         assert process._child is not None
         await rig.at_work(told)
         rig.supervisor.dismiss_strangers()
-        await until(lambda: process._child is not None and process._child.poll() is not None)
-        await until(lambda: not rig.launcher.lock(told).exists())
+        await eventually(lambda: process._child is not None and process._child.poll() is not None)
+        await eventually(lambda: not rig.launcher.lock(told).exists())
         (free_dir / "dead.lock").touch()
         rig.supervisor.dismiss_strangers()
         assert not list(free_dir.iterdir())

@@ -12,8 +12,8 @@ from mediamesh_agent.agent import Agent
 from mediamesh_agent.control import HubControl
 from mediamesh_agent.hubprocess import HubSettings, adopt
 from mediamesh_agent.session import session
+from mediamesh_testing.waiting import PATIENCE
 
-DEADLINE = 30.0
 UP = "import argparse, sys; from mediamesh_agent.up import command as c; p = argparse.ArgumentParser(); "
 UP += "c.add_arguments(p); sys.exit(c.run(p.parse_args()))"
 YAML = """---
@@ -44,7 +44,7 @@ async def living(folder: Path, *names: str, port: int | None = None) -> AsyncIte
 
 async def until(agent: Agent, condition: Callable[[], bool]) -> None:
     """Wait until a condition on what the agent knows holds."""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await agent.news()
 
@@ -84,7 +84,7 @@ def said(process: "subprocess.Popen[str]", wanted: str) -> str:
 def ended(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> int:
     """Send a signal and return the exit status."""
     process.send_signal(number)
-    process.communicate(timeout=DEADLINE)
+    process.communicate(timeout=PATIENCE)
     return process.returncode
 
 
@@ -105,6 +105,6 @@ def shut_down(folder: Path) -> None:
         assert process
         await control.shutdown()
         await control.close()
-        assert await process.end(DEADLINE)
+        assert await process.end(PATIENCE)
 
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Applications that the fault tests kill, stop and rob: `python faults_client.py '{"role": ...}'`.
+"""Applications that the tests kill, stop and rob: `python application.py '{"role": ...}'`.
 
 A source stamps every frame with its own pid, a count and a checksum over all that it wrote. A sink looks at every
 byte of every frame, and at what the sequence and the count say about frames that it did not get. Both say

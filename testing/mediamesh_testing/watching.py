@@ -1,0 +1,26 @@
+"""Looking at a flow of a hub, whoever runs the hub."""
+
+from typing import Protocol
+
+from mediamesh_protos import hub_pb2
+from mediamesh_testing.waiting import wait_until
+
+CAM = "default/cam"
+
+
+class Watched(Protocol):
+    """A hub that can be looked at."""
+
+    def flow(self, connection: str = ...) -> hub_pb2.ObservedFlow:
+        """Return what is known of a flow."""
+
+
+def all_taken(hub: Watched, least: int = 0, connection: str = CAM) -> None:
+    """Wait until every sink has taken all that it was given, and the flow has come to frame number `least`."""
+
+    def taken() -> bool:
+        now = hub.flow(connection)
+        sinks = [one for one in now.attachments if one.role == "sink"]
+        return now.next_sequence >= least and all(one.received >= one.frames for one in sinks)
+
+    wait_until(taken, lambda: f"all frames to be taken, and {least} at least: {hub.flow(connection)}")
