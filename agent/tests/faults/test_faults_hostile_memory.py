@@ -13,7 +13,7 @@ from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import CAPACITY
 from mediamesh_testing.rawclient import RawClient
 from mediamesh_testing.rings import PAGE, HostilePeer
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 import mediamesh
 from mediamesh_native.pool import RingRegion
@@ -96,21 +96,21 @@ def test_a_sink_that_writes_nonsense_is_ended(
 ) -> None:
     before = ends(beset)
     wait_until(lambda: not beset.flow(TARGET).attachments, "the last test's clients to be gone")
-    taking, feeding = mediamesh.open_sink(TARGET), mediamesh.open_source(TARGET, timeout=10)
+    taking, feeding = mediamesh.open_sink(TARGET), mediamesh.open_source(TARGET, timeout=PATIENCE)
     with taking, feeding, hostile(beset, "sink") as peer:
-        feeding.send(b"first", timeout=5)
+        feeding.send(b"first", timeout=PATIENCE)
         peer.arrived()
         harm(peer)
         for number in range(64):
-            feeding.send(b"%d" % number, timeout=5)
-            taking.receive(timeout=5).release()
+            feeding.send(b"%d" % number, timeout=PATIENCE)
+            taking.receive(timeout=PATIENCE).release()
         told(beset, before, reason)
     all_is_well(beset)
 
 
 def test_a_source_gets_at_no_other_flow(beset: HubUnderTest) -> None:
     """It knows the other flow's pool only if it is that flow's sink, and then the memory is sealed."""
-    with mediamesh.open_source(OTHER, timeout=10) as honest, RawClient(beset.root) as spy:
+    with mediamesh.open_source(OTHER, timeout=PATIENCE) as honest, RawClient(beset.root) as spy:
         spy.attach("sink", OTHER)
         while max(spy.regions) == 0:
             spy.step()
@@ -119,8 +119,8 @@ def test_a_source_gets_at_no_other_flow(beset: HubUnderTest) -> None:
             own = peer.posted()
             with pytest.raises(PermissionError):
                 mmap.mmap(pool.fd, pool.size)
-            honest.send(b"untouched", timeout=5)
-            with taking.receive(timeout=5) as frame:
+            honest.send(b"untouched", timeout=PATIENCE)
+            with taking.receive(timeout=PATIENCE) as frame:
                 assert bytes(frame) == b"untouched"
                 assert own.region <= 8
     all_is_well(beset)
@@ -212,13 +212,13 @@ def test_each_way_works_where_nothing_is_sealed(name: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_a_consumer_cannot_write_the_pool_not_even_as_root(beset: HubUnderTest, way: Callable[[int], None]) -> None:
-    with mediamesh.open_source(TARGET, timeout=10) as feeding, RawClient(beset.root) as consumer:
+    with mediamesh.open_source(TARGET, timeout=PATIENCE) as feeding, RawClient(beset.root) as consumer:
         consumer.attach("sink", TARGET)
         while max(consumer.regions) == 0:
             consumer.step()
         with mediamesh.open_sink(TARGET) as honest:
-            feeding.send(b"as it was", timeout=5)
-            with honest.receive(timeout=5) as frame:
+            feeding.send(b"as it was", timeout=PATIENCE)
+            with honest.receive(timeout=PATIENCE) as frame:
                 with pytest.raises(OSError, match=r"Permission denied|not permitted|Input/output error"):
                     way(consumer.regions[max(consumer.regions)].fd)
                 assert bytes(frame) == b"as it was"

@@ -10,7 +10,7 @@ from faults_stage import Chance, audited, repeats
 from mediamesh_testing.actors import Actor, acting, source, taker, unharmed
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import flow, sink
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 import mediamesh
 from mediamesh_protos import hub_pb2, plan_pb2
@@ -116,12 +116,12 @@ def test_a_source_that_keeps_all_its_frames_can_go_on_when_it_lets_one_go(hub: H
     hub.apply(two_endpoints("block"))
     with audited(hub), mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam", endpoint="tried") as taking:
         for _ in range(3):
-            held = [feeding.acquire(timeout=5) for _ in range(4)]
+            held = [feeding.acquire(timeout=PATIENCE) for _ in range(4)]
             with pytest.raises(mediamesh.Timeout):
                 feeding.acquire(timeout=0.02)
             sent = [frame.send() for frame in held]
             for number in sent:
-                with taking.receive(timeout=5) as frame:
+                with taking.receive(timeout=PATIENCE) as frame:
                     assert frame.sequence == number
 
 

@@ -4,7 +4,7 @@ import pytest
 from mediamesh_testing.hub import HubUnderTest, running_hub
 from mediamesh_testing.plans import flow, pod, sink
 from mediamesh_testing.rawclient import RawClient
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 import mediamesh
 from mediamesh_protos import hub_pb2, plan_pb2
@@ -86,12 +86,12 @@ def test_a_running_source_moves_to_a_larger_pool(hub: HubUnderTest, monkeypatch:
     monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
     hub.apply(flow())
     with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
-        source.send(b"before", timeout=5)
-        with taking.receive(timeout=5) as frame:
+        source.send(b"before", timeout=PATIENCE)
+        with taking.receive(timeout=PATIENCE) as frame:
             assert bytes(frame) == b"before"
         hub.apply(flow(sinks=[sink(), sink("more")], frames=64), revision=2)
-        source.send(b"after", timeout=5)
-        with taking.receive(timeout=5) as frame:
+        source.send(b"after", timeout=PATIENCE)
+        with taking.receive(timeout=PATIENCE) as frame:
             assert bytes(frame) == b"after"
             assert frame.sequence == 1
             assert frame.flags & mediamesh.Flags.DISCONTINUITY
@@ -146,7 +146,7 @@ def test_sequence_and_totals_go_on_when_a_flow_is_rebuilt(hub: HubUnderTest, mon
     hub.apply(flow())
     with mediamesh.open_source("cam") as source:
         for _ in range(5):
-            source.send(b"x", timeout=5)
+            source.send(b"x", timeout=PATIENCE)
         wait_until(lambda: hub.flow().frames == 5, "the frames")
     hub.apply(flow(uid="2"), revision=2)
     seen = hub.flow()

@@ -5,7 +5,7 @@ import pytest
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import CAPACITY, flow, pod, sink
 from mediamesh_testing.rawclient import RawClient
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 import mediamesh
 from mediamesh_native.memif.messages import Disconnect, encode
@@ -174,8 +174,8 @@ def test_frames_flow(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
     with mediamesh.open_source("cam") as source, mediamesh.open_sink("cam") as taking:
         for number in range(100):
-            source.send(b"%d" % number, timeout=5)
-            with taking.receive(timeout=5) as frame:
+            source.send(b"%d" % number, timeout=PATIENCE)
+            with taking.receive(timeout=PATIENCE) as frame:
                 assert (frame.sequence, bytes(frame)) == (number, b"%d" % number)
         seen = hub.flow()
         assert (seen.frames, seen.next_sequence) == (100, 100)
@@ -194,7 +194,7 @@ def test_a_source_can_wait_for_its_sinks(
         with pytest.raises(mediamesh.Timeout):
             source.acquire(timeout=0)
         with mediamesh.open_sink("cam") as second:
-            source.send(b"for both", timeout=5)
+            source.send(b"for both", timeout=PATIENCE)
             for taking in (first, second):
-                with taking.receive(timeout=5) as frame:
+                with taking.receive(timeout=PATIENCE) as frame:
                     assert bytes(frame) == b"for both"

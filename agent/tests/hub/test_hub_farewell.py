@@ -12,7 +12,7 @@ from mediamesh_testing.application import Writer
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import flow, sink
 from mediamesh_testing.rawclient import RawClient
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 from mediamesh_testing.watching import all_taken
 
 import mediamesh
@@ -99,16 +99,16 @@ def test_a_sink_that_holds_its_frames_gets_all_when_it_lets_go(
     with mediamesh.open_sink("cam") as taking:
         with mediamesh.open_source("cam") as feeding:
             for _ in range(QUEUE):
-                feeding.send(b"held", timeout=5)
-            held = [taking.receive(timeout=5) for _ in range(QUEUE)]
+                feeding.send(b"held", timeout=PATIENCE)
+            held = [taking.receive(timeout=PATIENCE) for _ in range(QUEUE)]
             for number in range(QUEUE):
-                feeding.send(b"%d" % number, timeout=5)
+                feeding.send(b"%d" % number, timeout=PATIENCE)
         assert has_source(hub)
         meanwhile(hub)
         for frame in reversed(held):
             frame.release()
         for number in range(QUEUE):
-            with taking.receive(timeout=5) as frame:
+            with taking.receive(timeout=PATIENCE) as frame:
                 assert (frame.sequence, bytes(frame)) == (QUEUE + number, b"%d" % number)
         wait_until(lambda: not has_source(hub), "the end of the source")
     wait_until(lambda: not hub.flow().attachments, "the end of the sink")
@@ -131,7 +131,7 @@ def test_a_source_ends_when_the_sink_it_waits_for_is_killed(
         unharmed(report)
         assert report["received"] == sent
     assert [(end.reason, end.endpoint) for end in hub.observe().ended] == [("PeerGone", "out")]
-    with mediamesh.open_source("cam", timeout=20) as feeding:
+    with mediamesh.open_source("cam", timeout=PATIENCE) as feeding:
         assert feeding.next_sequence == sent
     wait_until(lambda: hub.flow().pool_free >= hub.flow().pool_frames - 1, "all frames to be back")
 
@@ -155,8 +155,8 @@ def test_what_a_killed_source_had_sent_arrives_too_and_its_death_is_told(
 def test_who_closes_in_order_is_not_booked(hub: HubUnderTest) -> None:
     for _ in range(10):
         with mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam") as taking:
-            feeding.send(b"x", timeout=5)
-            taking.receive(timeout=5).release()
+            feeding.send(b"x", timeout=PATIENCE)
+            taking.receive(timeout=PATIENCE).release()
         wait_until(lambda: not hub.flow().attachments, "both ends")
     assert not hub.observe().ended
     assert "WARNING" not in hub.log.upper()
@@ -168,7 +168,7 @@ def test_a_goodbye_counts_though_announcements_were_never_read(hub: HubUnderTest
         client.attach("sink")
         wait_until(lambda: hub.flow().attachments, "the sink")
         with mediamesh.open_source("cam") as feeding:
-            feeding.send(b"a pool that the sink is told of", timeout=5)
+            feeding.send(b"a pool that the sink is told of", timeout=PATIENCE)
         client.say(encode(Disconnect(0, "done")))
         client.socket.close()  # with the announcement unread: this resets the connection
         wait_until(lambda: not hub.flow().attachments, "the end")
@@ -193,8 +193,8 @@ def test_a_goodbye_is_heard_where_an_announcement_comes_too_late(said: list[Mess
 def test_a_sink_gets_what_is_sent_after_it_was_opened(hub: HubUnderTest) -> None:
     with mediamesh.open_source("cam") as feeding:
         for number in range(50):
-            feeding.send(b"before", timeout=5)
+            feeding.send(b"before", timeout=PATIENCE)
             with mediamesh.open_sink("cam", start="next") as taking:
-                sequence = feeding.send(b"%d" % number, timeout=5)
-                with taking.receive(timeout=5) as frame:
+                sequence = feeding.send(b"%d" % number, timeout=PATIENCE)
+                with taking.receive(timeout=PATIENCE) as frame:
                     assert (frame.sequence, bytes(frame)) == (sequence, b"%d" % number)

@@ -6,7 +6,7 @@ from mediamesh_testing.actors import acting, source, taker, unharmed
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import flow, sink
 from mediamesh_testing.rawclient import RawClient
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 from mediamesh_testing.watching import all_taken
 
 import mediamesh
@@ -53,11 +53,11 @@ def test_a_source_comes_while_a_sink_holds_frames_of_the_last(hub: HubUnderTest)
     hub.apply(flow(sinks=[sink(policy="block")]))
     with mediamesh.open_sink("cam") as taking:
         with mediamesh.open_source("cam") as first:
-            first.send(b"old", timeout=5)
-            held = taking.receive(timeout=5)
-        with mediamesh.open_source("cam", timeout=10) as second:
-            second.send(b"new", timeout=5)
-            with taking.receive(timeout=5) as frame:
+            first.send(b"old", timeout=PATIENCE)
+            held = taking.receive(timeout=PATIENCE)
+        with mediamesh.open_source("cam", timeout=PATIENCE) as second:
+            second.send(b"new", timeout=PATIENCE)
+            with taking.receive(timeout=PATIENCE) as frame:
                 assert (bytes(frame), bytes(held)) == (b"new", b"old")
         size = 32 * (4096 + 65536)
         assert hub.flow().pool_bytes >= 2 * size
@@ -71,17 +71,17 @@ def test_frames_held_for_long_keep_a_source_out_only_as_long(hub: HubUnderTest) 
     held = []
     with mediamesh.open_sink("cam") as taking:
         for _ in range(4):
-            with mediamesh.open_source("cam", timeout=10) as feeding:
-                feeding.send(b"x", timeout=5)
-                held.append(taking.receive(timeout=5))
+            with mediamesh.open_source("cam", timeout=PATIENCE) as feeding:
+                feeding.send(b"x", timeout=PATIENCE)
+                held.append(taking.receive(timeout=PATIENCE))
             wait_until(lambda: hub.flow().state == "Waiting", "the source to leave")
         with RawClient(hub.root) as client:
             refusal = client.refusal("source")
             assert (refusal.reason, refusal.transient) == ("PoolsInUse", True)
         held.pop(0).release()
-        with mediamesh.open_source("cam", timeout=10) as feeding:
-            feeding.send(b"y", timeout=5)
-            held.append(taking.receive(timeout=5))
+        with mediamesh.open_source("cam", timeout=PATIENCE) as feeding:
+            feeding.send(b"y", timeout=PATIENCE)
+            held.append(taking.receive(timeout=PATIENCE))
         for frame in held:
             frame.release()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mediamesh_testing.hub import HubUnderTest, running_hub
 from mediamesh_testing.plans import bridge, flow, sink
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 import mediamesh
 from mediamesh_core import formats
@@ -55,7 +55,7 @@ def show_the_rest(hub: HubUnderTest, taking: mediamesh.Sink) -> int:
 
 
 def test_a_film_that_ends_after_a_handover_has_ended(cinema: HubUnderTest) -> None:
-    with mediamesh.open_sink("cam", timeout=20) as taking:
+    with mediamesh.open_sink("cam", timeout=PATIENCE) as taking:
         wait_until(lambda: any(one.occupancy == 4 for one in cinema.flow().attachments), "the film to be stuck")
         before = player_of(cinema)
         cinema.succeed()
@@ -71,7 +71,7 @@ def test_a_film_that_ends_after_a_handover_has_ended(cinema: HubUnderTest) -> No
 
 
 def test_a_film_that_ends_after_the_death_of_its_hub_has_ended(cinema: HubUnderTest) -> None:
-    with mediamesh.open_sink("cam", timeout=20) as taking:
+    with mediamesh.open_sink("cam", timeout=PATIENCE) as taking:
         wait_until(lambda: any(one.occupancy == 4 for one in cinema.flow().attachments), "the film to be stuck")
         before = player_of(cinema)
         cinema.kill()
@@ -86,9 +86,9 @@ def test_a_film_that_ends_after_the_death_of_its_hub_has_ended(cinema: HubUnderT
 
 
 def test_a_restart_by_hand_shows_it_again(cinema: HubUnderTest) -> None:
-    with mediamesh.open_sink("cam", timeout=20) as taking:
+    with mediamesh.open_sink("cam", timeout=PATIENCE) as taking:
         cinema.succeed()
         assert show_the_rest(cinema, taking) == PICTURES
         cinema.ask(restart=hub_pb2.Restart(connection="default/cam", endpoint="in"))
-        with taking.receive(timeout=20) as frame:
+        with taking.receive(timeout=PATIENCE) as frame:
             assert frame.sequence == PICTURES

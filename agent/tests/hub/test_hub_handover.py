@@ -8,7 +8,7 @@ from mediamesh_testing.control import ControlClient
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import bridge, flow, sink
 from mediamesh_testing.rawclient import RawClient
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 from mediamesh_testing.watching import all_taken
 
 import mediamesh
@@ -34,16 +34,16 @@ def test_no_frame_is_lost_in_a_row_of_handovers(hub: HubUnderTest) -> None:
 def test_frames_in_hand_stay_valid(hub: HubUnderTest) -> None:
     hub.apply(flow(sinks=[sink(policy="block")]))
     with mediamesh.open_source("cam") as feeding, mediamesh.open_sink("cam") as taking:
-        feeding.send(b"early", timeout=5)
-        unsent = feeding.acquire(timeout=5)
-        with taking.receive(timeout=5) as held:
+        feeding.send(b"early", timeout=PATIENCE)
+        unsent = feeding.acquire(timeout=PATIENCE)
+        with taking.receive(timeout=PATIENCE) as held:
             hub.succeed()
             assert bytes(held) == b"early"
         with memoryview(unsent) as view:
             view[:4] = b"late"
         unsent.length = 4
         assert unsent.send() == 1
-        with taking.receive(timeout=5) as frame:
+        with taking.receive(timeout=PATIENCE) as frame:
             assert (frame.sequence, bytes(frame), int(frame.flags)) == (1, b"late", 0)
 
 
@@ -52,8 +52,8 @@ def test_numbers_and_names_go_on(hub: HubUnderTest) -> None:
     with RawClient(hub.root) as refused:
         refused.refusal("sink", "nowhere")
     with mediamesh.open_source("cam", client="eye") as feeding, mediamesh.open_sink("cam", client="mind") as taking:
-        feeding.send(b"x", timeout=5)
-        with taking.receive(timeout=5):
+        feeding.send(b"x", timeout=PATIENCE)
+        with taking.receive(timeout=PATIENCE):
             pass
         wait_until(lambda: all(one.occupancy == 0 for one in hub.flow().attachments if one.role == "sink"), "rest")
         before = hub.observe()
@@ -73,9 +73,9 @@ def test_a_source_after_a_handover_gets_the_next_pool(hub: HubUnderTest) -> None
     hub.apply(flow())
     with mediamesh.open_sink("cam") as taking:
         for generation in range(20):
-            with mediamesh.open_source("cam", timeout=10) as feeding:
-                feeding.send(b"%d" % generation, timeout=5)
-                with taking.receive(timeout=5) as frame:
+            with mediamesh.open_source("cam", timeout=PATIENCE) as feeding:
+                feeding.send(b"%d" % generation, timeout=PATIENCE)
+                with taking.receive(timeout=PATIENCE) as frame:
                     assert bytes(frame) == b"%d" % generation
             if generation % 2:
                 hub.succeed()
@@ -127,8 +127,8 @@ def test_a_successor_that_fails_leaves_the_old_hub_in_charge(hub: HubUnderTest, 
         with ControlClient(hub.root) as control:
             fail_at(step, control)
         for number in range(20):
-            feeding.send(b"%d" % number, timeout=10)
-            with taking.receive(timeout=10) as frame:
+            feeding.send(b"%d" % number, timeout=PATIENCE)
+            with taking.receive(timeout=PATIENCE) as frame:
                 assert (frame.sequence, int(frame.flags)) == (number, 0)
     assert hub.observe().pid == hub.process.pid
     assert hub.observe().handovers == 0

@@ -53,8 +53,8 @@ def test_frames_cross_a_stock_link_whole(hub: HubUnderTest, to: str, by: str, na
     wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
     with mediamesh.open_source("a") as source, mediamesh.open_sink("b") as taking:
         for number, payload in enumerate([b"x", b"y" * 2048, b"z" * 2049, A_CHAIN, b"end"]):
-            source.send(payload, timeout=5)
-            with taking.receive(timeout=5) as frame:
+            source.send(payload, timeout=PATIENCE)
+            with taking.receive(timeout=PATIENCE) as frame:
                 assert (frame.sequence, bytes(frame) == payload) == (number, True)
     assert hub.observe().bytes_copied > len(A_CHAIN)
 
@@ -90,8 +90,8 @@ def test_links_are_made_anew_after_a_handover(hub: HubUnderTest) -> None:
     hub.succeed()
     wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends again")
     with mediamesh.open_source("a") as source, mediamesh.open_sink("b") as taking:
-        source.send(b"after", timeout=5)
-        with taking.receive(timeout=5) as frame:
+        source.send(b"after", timeout=PATIENCE)
+        with taking.receive(timeout=PATIENCE) as frame:
             assert bytes(frame) == b"after"
 
 
@@ -194,7 +194,7 @@ def test_dpdk_receives_as_server_and_returns(hub: HubUnderTest, free_dir: Path) 
             wait_until(lambda: linked(hub, "default/a"), "the link")
             with mediamesh.open_source("a") as source:
                 for _ in range(300):
-                    source.send(b"x" * 1500, timeout=5)
+                    source.send(b"x" * 1500, timeout=PATIENCE)
             wait_until(
                 lambda: "RX-packets: 300 " in (free_dir / "testpmd.log").read_text(errors="replace"), "300 packets"
             )
