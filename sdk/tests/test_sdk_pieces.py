@@ -88,10 +88,39 @@ def test_attention_sees_wakes_in_both_descriptors() -> None:
 def test_a_wish_leaves_out_what_is_empty() -> None:
     wish = Wish.of("cam", "sink", {"endpoint": "", "token": None, "root": "/here", "queue": 2})
     assert (wish.endpoint, wish.token, wish.root, wish.queue, wish.wait) == ("", "", Path("/here"), 2, False)
-    with pytest.raises(TypeError, match="nonsense"):
-        Wish.of("cam", "sink", {"nonsense": 1})
-    with pytest.raises(TypeError, match="nonsense"):
-        mediamesh.Sink("cam", nonsense=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"nonsense": 1}, r"a sink has no option 'nonsense' \(it has: endpoint, token, queue, .* start\)$"),
+        ({"wait_for_sinks": 1}, "a sink has no option 'wait_for_sinks'"),
+        ({"format": "nv12"}, r"no option 'format' .*the format is the connection's own, `\.format` tells it"),
+    ],
+)
+def test_an_unknown_option_is_told_in_the_words_of_the_user(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        mediamesh.open_sink("cam", root="/nowhere", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"queue": -1}, "queue is -1; it has to be a whole number from 0 to 65535"),
+        ({"queue": 2**32}, "queue is 4294967296; it has to be"),
+        ({"queue": "4"}, "queue is '4'; it has to be a whole number"),
+        ({"start": "oldest"}, "start is 'oldest'; it can be newest or next"),
+        ({"endpoint": 5}, "endpoint is 5; it has to be a text"),
+    ],
+)
+def test_a_wrong_option_is_told_with_what_it_may_be(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(mediamesh.BadOption, match=complaint):
+        mediamesh.open_sink("cam", root="/nowhere", timeout=0, **options)
+
+
+def test_a_connection_has_a_name() -> None:
+    with pytest.raises(mediamesh.BadOption, match="connection is empty"):
+        mediamesh.open_source("", root="/nowhere", timeout=0)
 
 
 def test_an_end_that_was_never_opened() -> None:

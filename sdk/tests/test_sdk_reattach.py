@@ -171,7 +171,7 @@ def test_final_refusals_have_the_hubs_reason(hub: HubUnderTest, options: dict[st
 def test_a_hub_that_comes_late_is_found(own_hub: HubUnderTest) -> None:
     own_hub.apply(connection())
     own_hub.kill()
-    with pytest.raises(mediamesh.Timeout, match=r"no hub answers at .*attach\.sock .*start one with `mediamesh up`"):
+    with pytest.raises(mediamesh.Timeout, match=r"no hub answers at .*attach\.sock .*is `mediamesh up` running?"):
         mediamesh.open_sink("cam", timeout=0)
     starter = threading.Thread(target=own_hub.restart)
     starter.start()

@@ -112,6 +112,18 @@ def test_receive_draws_a_bar_that_never_wraps(hub: HubUnderTest, free_dir: Path)
     assert (free_dir / "all.raw").read_bytes() == b"".join(b"%04d" % number for number in range(30))
 
 
+def test_who_waits_is_told_what_for(own_hub: HubUnderTest, free_dir: Path) -> None:
+    own_hub.apply(connection("cam"))
+    with on_terminal(80, 24, "receive", "cam", str(free_dir / "all.raw")) as program:
+        program.await_text("mediamesh: waiting for a frame of default/cam: the first one has not come yet")
+        own_hub.kill()
+        program.await_text("mediamesh: waiting to attach to default/cam: no hub answers at")
+        own_hub.restart()
+        program.process.send_signal(signal.SIGINT)
+        assert program.end() == 0
+    assert "\x1b[Kmediamesh: waiting" in program.said
+
+
 def test_receive_ends_in_order_with_ctrl_c(hub: HubUnderTest, free_dir: Path) -> None:
     hub.apply(connection("cam"))
     with (

@@ -102,6 +102,12 @@ def test_queues_count_against_the_pool() -> None:
     assert isinstance(ask(room=Room(frames=12, sinks=[("out", 4)]), queue=3), Grant)
 
 
+@pytest.mark.parametrize("role", [attach_pb2.ROLE_SOURCE, attach_pb2.ROLE_SINK])
+def test_nobody_gets_a_longer_queue_than_planned(role: int) -> None:
+    assert isinstance(ask(role=role, queue=4), Grant)
+    assert ask(role=role, queue=5) == "QueueTooLong"
+
+
 def test_who_is_there_takes_a_place() -> None:
     assert ask(flow(sinks=[sink(max_attachments=1)]), room=Room(sinks=[("out", 1)])) == "TooManyAttachments"
     assert ask(role=attach_pb2.ROLE_SOURCE, room=Room(has_source=True)) == "SourceBusy"

@@ -29,10 +29,12 @@ def test_a_sink_gets_the_place_it_asked_for(hub: HubUnderTest) -> None:
         ]
 
 
-def test_a_queue_is_never_longer_than_planned(hub: HubUnderTest) -> None:
+def test_a_queue_that_is_longer_than_planned_is_refused(hub: HubUnderTest) -> None:
     hub.apply(flow())
     with RawClient(hub.root) as client:
-        assert client.attach("sink", queue=400).queue == 4
+        refusal = client.refusal("sink", queue=400)
+    assert refusal.reason == "QueueTooLong"
+    assert refusal.message == "queue 400 is more than the 4 frames that the plan gives 'out' of default/cam"
 
 
 def test_a_source_gets_its_pool_and_the_flow_flows(hub: HubUnderTest) -> None:

@@ -14,6 +14,7 @@ array, protobuf when something is opened.
 from typing import TypeVar, Unpack
 
 from mediamesh.errors import (
+    BadOption,
     Closed,
     Detached,
     Error,
@@ -34,6 +35,7 @@ from mediamesh.sink import Sink
 from mediamesh.source import Source
 
 __all__ = [
+    "BadOption",
     "Closed",
     "Detached",
     "Error",
@@ -74,6 +76,8 @@ def open_source(connection: str, *, timeout: float | None = None, **options: Unp
 
     Raises
     ------
+    BadOption
+        An option has a value that it cannot have; TypeError if there is no such option.
     Refused, RefusedForNow
         The hub says no; `reason` and `message` say why.
     Timeout

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from mediamesh import sink as sync_sink
 from mediamesh import source as sync_source
+from mediamesh.deadline import PATIENCE
 from mediamesh.errors import Closed, Interrupted
 from mediamesh.frames import ReceivedFrame, SourceFrame
 
@@ -98,13 +99,22 @@ class _End(Generic[Synchronous]):
         return self
 
     async def _repeat(self, attempt: Callable[[], Result | None], timeout: float | None) -> Result:
+        if (result := attempt()) is not None:
+            return result
+        complaining = asyncio.get_running_loop().call_later(PATIENCE, self._complain) if timeout is None else None
         try:
             async with asyncio.timeout(timeout):
                 while (result := attempt()) is None:
                     await self._readable()
         except TimeoutError:
             raise self._end._timeout(timeout) from None  # noqa: SLF001  # its other half
+        finally:
+            if complaining is not None:
+                complaining.cancel()
         return result
+
+    def _complain(self) -> None:
+        self._end._complain()  # noqa: SLF001  # its other half
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()

@@ -80,12 +80,19 @@ class Attachment:
     """A place in a flow: the port, and the socket whose end is the attachment's end."""
 
     def __init__(
-        self, sock: socket.socket, line: Line, port: SourcePort | SinkPort, format: Format, names: tuple[str, str]
+        self,
+        sock: socket.socket,
+        line: Line,
+        port: SourcePort | SinkPort,
+        format: Format,
+        names: tuple[str, str],
+        queue: int,
     ) -> None:
         self.socket = sock
         self.port = port
         self.format = format
         self.connection, self.endpoint = names
+        self.queue = queue
         self._line = line
 
     def serve(self) -> None:

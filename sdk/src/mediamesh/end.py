@@ -10,14 +10,15 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
-from mediamesh.deadline import Deadline
+from mediamesh.deadline import Deadline, Impatience
 from mediamesh.errors import Closed, Error, Interrupted, RefusedForNow, Timeout
 from mediamesh_native.port import Frame, SinkPort, SourcePort, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from mediamesh.options import RoleName
@@ -33,7 +34,7 @@ Port = TypeVar("Port", SourcePort, SinkPort)
 Taken = TypeVar("Taken", bound=Frame)
 
 
-class End(Generic[Port, Taken]):
+class End(ABC, Generic[Port, Taken]):
     """One end of a flow. Use `Source` and `Sink`."""
 
     ROLE: ClassVar[RoleName]
@@ -52,6 +53,7 @@ class End(Generic[Port, Taken]):
         self._attention = Attention()
         self._tether = Tether(self._wish, self._attention)
         self._glance_at = 0.0
+        self._complaint = ""
         self._halt = None
 
     def open(self, timeout: float | None = None) -> Self:
@@ -66,9 +68,8 @@ class End(Generic[Port, Taken]):
         """
         deadline = Deadline(timeout)
         with self._turn:
-            while not self._try_open():
-                if not self._attention.sleep(deadline.seconds()):
-                    raise self._timeout(timeout)
+            if not self._attach(self._try_open, deadline):
+                raise self._timeout(timeout)
         return self
 
     @property
@@ -156,9 +157,13 @@ class End(Generic[Port, Taken]):
             self._shut()
             warnings.warn(f"{self!r} was dropped open", ResourceWarning, stacklevel=2)
 
+    @abstractmethod
     def _take(self, port: Port) -> Taken | None:
         """Return what the port has now."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def _missing(self, port: Port) -> str:
+        """Return why there is likely to be no frame; empty if there is nothing unusual in that."""
 
     def _forgotten(self, port: Port) -> int:
         """Return how many frames were not given back."""
@@ -209,21 +214,54 @@ class End(Generic[Port, Taken]):
     def _await_frame(self, deadline: Deadline) -> Taken | None:
         if self.GLANCES:
             self._glance()
+        patience: Deadline | None = None
         while True:
             self._raise_halt()
             port: Port | None = self._tether.port
             if port is None:
-                if not self._returned() and not self._attention.sleep(deadline.seconds()):
+                if not self._attach(self._returned, deadline):
                     return None
                 continue
             taken = self._take(port)
             if taken is not None:
                 return taken
-            woken = port.wait(deadline.nanoseconds())
+            patience = patience or self._patience(deadline, port)
+            woken = port.wait(patience.nanoseconds())
             if woken is Wait.CONTROL:
                 self._serve(port)
-            elif woken is Wait.TIMEOUT:
+            elif woken is Wait.TIMEOUT and patience.over():
                 return None
+
+    def _patience(self, deadline: Deadline, port: Port) -> Deadline:
+        """Return how long to wait for a frame: a wait for ever with something unusual in it is to be explained."""
+        unusual = deadline.endless and not self._complaint and self._missing(port)
+        return Impatience(self._complain) if unusual else deadline
+
+    def _attach(self, step: Callable[[], bool], deadline: Deadline) -> bool:
+        """Repeat `step` until attached; return False if the time is up before."""
+        patience = Impatience(self._complain) if deadline.endless else deadline
+        while not step():
+            if not self._attention.sleep(patience.seconds()) and patience.over():
+                return False
+        return True
+
+    def _complain(self) -> None:
+        """Log what is waited for, once until it is over."""
+        text = self._waits_for()
+        if not text or text == self._complaint or self._halt is not None:
+            return
+        import logging  # noqa: PLC0415  # keeps the import of mediamesh quick
+
+        self._complaint = text
+        logging.getLogger("mediamesh").warning("%s", text)
+
+    def _waits_for(self) -> str:
+        port: Port | None = self._tether.port
+        if port is not None:
+            why = self._missing(port)
+            return why and f"waiting for a frame of {self.name}: {why}"
+        reason = self._tether.failure or f"the hub at {self._wish.root} has not answered yet"
+        return f"waiting to attach to {self.name}: {reason}"
 
     def _glance(self) -> None:
         self._glance_at = _monotonic() + GLANCE_EVERY
@@ -263,6 +301,7 @@ class End(Generic[Port, Taken]):
         self._attention.hush()
         attached = self._tether.step()
         if attached:
+            self._complaint = ""
             self._on_attach()
         return attached
 
@@ -284,8 +323,9 @@ class End(Generic[Port, Taken]):
             raise type(self._halt)(self._halt.message)
 
     def _timeout(self, timeout: float | None) -> Timeout:
-        why = "" if self._tether.failure is None else f": {self._tether.failure}"
-        return Timeout(f"{self.name}: no {'frame' if self.attached else 'attachment'} within {timeout or 0:g} s{why}")
+        port: Port | None = self._tether.port
+        what, why = ("attachment", self._tether.failure) if port is None else ("frame", self._missing(port))
+        return Timeout(f"{self.name}: no {what} within {timeout or 0:g} s{f': {why}' if why else ''}")
 
 
 def _lock_seconds(deadline: Deadline) -> float:

@@ -19,6 +19,10 @@ class Error(MediameshError):
         return type(self), (self.message, self.reason)
 
 
+class BadOption(Error, UserError, ValueError):
+    """An option of a source or sink has a value that it cannot have; names option, value and what it may be."""
+
+
 class Refused(Error, UserError):
     """The hub refuses this attachment and trying again will not help."""
 

@@ -88,7 +88,7 @@ class Joining:
             self.socket.connect(str(path))
             self.socket.send(request)
         except OSError as error:
-            text = f"no hub answers at {path} ({error.strerror or error}); start one with `mediamesh up`"
+            text = f"no hub answers at {path} ({error.strerror or error}); is `mediamesh up` running?"
             raise HubUnreachable(text) from error
 
     def _reply(self) -> attach_pb2.Attached | None:
@@ -130,7 +130,8 @@ class Joining:
         except BaseException:
             port.close()
             raise
-        return Attachment(self.socket, line, port, format, (attached.connection, attached.endpoint))
+        names = (attached.connection, attached.endpoint)
+        return Attachment(self.socket, line, port, format, names, attached.queue)
 
     def _port(self, attached: attach_pb2.Attached) -> SourcePort | SinkPort:
         memory = self._regions.pop(0)

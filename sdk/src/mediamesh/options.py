@@ -21,7 +21,7 @@ class Options(TypedDict, total=False):
     token
         Of the endpoint, where the plan gives it one.
     queue
-        Frames that may be in hand (or wait) at once; never more than the plan says, which is also the default.
+        Frames that may be in hand (or wait) at once; at most as many as the plan says, which is also the default.
     wait
         Also wait for a connection or endpoint that the hub does not know yet, instead of raising `Refused`.
     client

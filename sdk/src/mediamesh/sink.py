@@ -83,6 +83,15 @@ class Sink(End[SinkPort, ReceivedFrame]):
         self._last = sequence
         return frame
 
+    def _missing(self, port: Any) -> str:
+        if port.outstanding >= self._tether.queue:
+            return f"all {self._tether.queue} frames are in your hand: release one, and all views of it"
+        return (
+            ""
+            if self._last >= 0
+            else "the first one has not come yet; `mediamesh list` shows whether there is a source"
+        )
+
     def _on_gap(self, frame: ReceivedFrame, sequence: int) -> None:
         self._dropped += max(sequence - self._last - 1, 0)
         if self._new_port:

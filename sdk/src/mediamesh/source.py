@@ -115,6 +115,13 @@ class Source(End[SourcePort, SourceFrame]):
             frame.format = self._tether.format  # type: ignore[assignment]  # known while there is a port
         return frame
 
+    def _missing(self, port: Any) -> str:
+        if port.outstanding >= self._tether.queue:
+            return f"all {self._tether.queue} frames are in your hand: send or cancel one"
+        full = "a sink with the delivery policy block is full (`mediamesh top` names it)"
+        sinks = self._wish.wait_for_sinks
+        return f"fewer than {sinks} sinks are attached (wait_for_sinks), or {full}" if sinks else f"probably {full}"
+
     def _on_detach(self, port: SourcePort) -> None:
         self._tether.next_sequence = port.next_sequence
 

@@ -38,6 +38,7 @@ class Tether:
         self.port: Any = None  # a SourcePort or a SinkPort, as the wish's role says; None while there is no hub
         self.format: Format | None = None
         self.names = (wish.connection, wish.endpoint)
+        self.queue = 0  # frames that the hub lets us have at once
         self.next_sequence = 0  # that a source goes on with
         self.failure: Exception | None = None
         self._wish = wish
@@ -129,6 +130,7 @@ class Tether:
         self.port = attachment.port
         self.format = attachment.format
         self.names = (attachment.connection, attachment.endpoint)
+        self.queue = attachment.queue
         self.failure = None
         self._since = time.monotonic()
         if self._attention.outer is not None:

@@ -165,7 +165,7 @@ def _source_grant(request: attach_pb2.AttachRequest, plan: plan_pb2.FlowPlan, fl
     if flow.has_source:
         raise Refused("SourceBusy", f"{plan.connection} has a source already", transient=True)
     source = plan.source
-    queue = _clamp(request.queue, source.queue)
+    queue = _queue(request.queue, source.queue, f"{source.name!r} of {plan.connection}")
     return Grant(plan.connection, source.name, "source", source.endpoint.kind, queue)
 
 
@@ -179,7 +179,7 @@ def _sink_grant(
     if flow.attached(sink.name) >= sink.max_attachments:
         text = f"{sink.name!r} of {plan.connection} has its {sink.max_attachments} attachments already"
         raise Refused("TooManyAttachments", text, transient=True)
-    queue = _clamp(request.queue, sink.queue)
+    queue = _queue(request.queue, sink.queue, f"{sink.name!r} of {plan.connection}")
     needed = 1 + plan.source.queue + flow.queued() + queue
     if needed > flow.frames:
         text = (
@@ -190,5 +190,7 @@ def _sink_grant(
     return Grant(plan.connection, sink.name, "sink", sink.endpoint.kind, queue, POLICIES[sink.policy], newest)
 
 
-def _clamp(asked: int, planned: int) -> int:
-    return min(asked or planned, planned)
+def _queue(asked: int, planned: int, place: str) -> int:
+    if asked > planned:
+        raise Refused("QueueTooLong", f"queue {asked} is more than the {planned} frames that the plan gives {place}")
+    return asked or planned

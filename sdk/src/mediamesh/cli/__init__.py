@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mediamesh.cli import words
 from mediamesh.cli.commands import loaders
 from mediamesh_core.errors import MediameshError
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = _parser(arguments[0] if arguments else "").parse_args(arguments)
+    words.speak()
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"mediamesh: {message}", file=sys.stderr)
+    words.say(message)
     return 1
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediamesh.cli import words
 from mediamesh_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _read(name: str) -> str:
 def _tell(results: list[dict[str, list[str] | str]]) -> None:
     for result in results:
         for problem in result["problems"]:
-            print(f"mediamesh: {problem}", file=sys.stderr)
+            words.say(problem)
         if not result["problems"]:
             print(f"{result['file']}: {', '.join(result['connections'])}")
 
