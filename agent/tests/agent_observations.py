@@ -28,6 +28,7 @@ def observed(
     frames: int = 0,
     size: int = 1000,
     bridges: Sequence[hub_pb2.ObservedBridge] = (),
+    held_back_by: Sequence[str] = (),
     **more: object,
 ) -> hub_pb2.Observed:
     flow = hub_pb2.ObservedFlow(
@@ -42,6 +43,7 @@ def observed(
         pool_bytes=1 << 20,
         sealed=True,
         attachments=attachments,
+        held_back_by=held_back_by,
     )
     return hub_pb2.Observed(pid=77, version="0.1.0", clock=clock, flows=[flow], bridges=bridges, **more)  # type: ignore[arg-type]
 

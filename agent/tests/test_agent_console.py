@@ -57,6 +57,14 @@ def test_a_bridge_in_trouble_says_why(tmp_path: Path) -> None:
     assert f"{FILM} film: Backoff  (no such file: film.mp4)\n" in out.getvalue()
 
 
+def test_a_source_that_is_held_back_says_by_whom(tmp_path: Path) -> None:
+    source = attachment(1, "film", 5, role="source")
+    picture = knowing(tmp_path, observed(source, clock=1, frames=5, held_back_by=["checker"])).picture()
+    (line,) = (row for row in rows(picture) if " film " in row)
+    assert " HeldBack " in line
+    assert line.endswith("  (held back by checker)")
+
+
 def test_problems_are_said_when_they_come_and_when_they_are_over(tmp_path: Path) -> None:
     for live in (True, False):
         out = StringIO()

@@ -56,6 +56,17 @@ def test_a_rate_goes_on_through_a_new_attachment() -> None:
     assert flow.sinks[0].rate == pytest.approx(20)
 
 
+def test_a_source_that_a_sink_holds_back_says_which() -> None:
+    def held(clock: int, *sinks: str) -> hub_pb2.Observed:
+        return observed(attachment(1, "film", 5, role="source"), clock=clock, frames=5, held_back_by=sinks)
+
+    source = film(drawn(held(0, "checker"), held(1, "checker", "page"))).source
+    assert (source.state, source.detail) == ("HeldBack", "held back by checker")
+    assert film(drawn(held(0, "checker"), held(1))).source.state == "Idle"
+    assert film(drawn(held(0), held(1, "checker"))).source.state == "Idle"
+    assert film(drawn(held(0, "page"), held(1, "checker"), held(2, "checker"))).sinks[0].state == "Waiting"
+
+
 def test_an_attachment_without_frames_is_idle() -> None:
     still = [observed(attachment(1, "checker", 5), clock=clock, frames=5) for clock in (0, 2)]
     assert film(drawn(*still)).sinks[0].state == "Idle"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.waiting import wait_until
-from sdk_plans import connection
+from sdk_plans import QUEUE, connection
 
 import mediamesh
 from mediamesh import bridge
@@ -160,6 +160,23 @@ def test_list_and_top(hub: HubUnderTest, capsys: pytest.CaptureFixture[str]) -> 
         ends = {end["role"]: end for end in facts["attachments"]}
         assert ends["sink"]["frames"] == ends["source"]["frames"] == 1
         assert ends["sink"]["p99"] > 0
+
+
+def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.apply(connection("held", policies=("dropOldest", "block")))
+    with (
+        mediamesh.open_sink("held", endpoint="sink1", timeout=30) as sink,
+        mediamesh.open_source("held", timeout=30) as source,
+    ):
+        for _ in range(QUEUE + 1):
+            source.send(b"1", timeout=30)
+        wait_until(lambda: hub.observe().flows[0].held_back_by)
+        assert "default/held: source held back by sink1\n" in said(capsys, "top", "--once", "--interval", "0")
+        facts = json.loads(said(capsys, "top", "--once", "--interval", "0", "--json"))
+        assert facts["heldBackBy"] == {"default/held": ["sink1"]}
+        sink.receive(30).release()
+        wait_until(lambda: not hub.observe().flows[0].held_back_by)
+        assert "held back" not in said(capsys, "top", "--once", "--interval", "0")
 
 
 @pytest.mark.parametrize(

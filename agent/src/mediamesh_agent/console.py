@@ -11,7 +11,7 @@ from mediamesh_agent.agent import Agent
 from mediamesh_agent.page import payload_label
 from mediamesh_agent.picture import FlowPicture, Part, Picture
 
-_MARKS = {"Flowing": "●", "Backoff": "✕", "Failed": "✕", "Stopped": "✕"}
+_MARKS = {"Flowing": "●", "HeldBack": "◐", "Backoff": "✕", "Failed": "✕", "Stopped": "✕"}
 
 
 def rows(picture: Picture) -> Iterator[str]:
@@ -32,7 +32,9 @@ def _because(what: FlowPicture | Part) -> str:
 
 
 def _trouble(part: Part) -> str:
-    return _because(part) if part.state in {"Starting", "Backoff", "Failed"} else ""  # else the error is an old one
+    return (
+        _because(part) if part.state in {"Starting", "Backoff", "Failed", "HeldBack"} else ""
+    )  # else the error is an old one
 
 
 def _row(part: Part) -> str:

@@ -23,6 +23,7 @@ class Counted(NamedTuple):
     """Counters of one attachment, or their sum over an endpoint's attachments past and present."""
 
     frames: int = 0
+    bytes: int = 0
     received: int = 0
     dropped: int = 0
     reattached: int = 0
@@ -32,6 +33,7 @@ class Counted(NamedTuple):
         """Return the sum, histogram included."""
         return Counted(
             self.frames + other.frames,
+            self.bytes + other.bytes,
             self.received + other.received,
             self.dropped + other.dropped,
             self.reattached + other.reattached,
@@ -42,6 +44,7 @@ class Counted(NamedTuple):
         """Return what was added after `earlier`."""
         return Counted(
             self.frames - earlier.frames,
+            self.bytes - earlier.bytes,
             self.received - earlier.received,
             self.dropped - earlier.dropped,
             self.reattached - earlier.reattached,
@@ -66,7 +69,14 @@ class EndKey(NamedTuple):
 
 def _counted(attachment: hub_pb2.ObservedAttachment) -> Counted:
     latency = tuple(attachment.latency) or (0,) * BUCKETS
-    return Counted(attachment.frames, attachment.received, attachment.dropped, attachment.reattached, latency)
+    return Counted(
+        attachment.frames,
+        attachment.bytes,
+        attachment.received,
+        attachment.dropped,
+        attachment.reattached,
+        latency,
+    )
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ METRICS: Final = (
     Metric(
         "mediamesh_hub_bytes_total",
         "counter",
-        "Payload bytes accepted from a source (direction in). Sinks read the same memory.",
+        "Payload bytes of those frames. Sinks read the same memory: nothing was copied.",
         (*_ENDPOINT, "direction"),
     ),
     Metric("mediamesh_hub_frames_received_total", "counter", "Frames taken by sinks, by their own count.", _ENDPOINT),
@@ -137,11 +137,9 @@ class AgentCollector(Collector):
         sources = {(flow.connection, flow.source.name) for flow in self._agent.desired.plan.flows}
         endpoints = ledger.endpoints()
         sinks = {key: counted for key, counted in endpoints.items() if key not in sources}
-        directions = ((key, "in" if key in sources else "out", counted.frames) for key, counted in endpoints.items())
-        yield _family("mediamesh_hub_frames_total", [((*key, way), frames) for key, way, frames in directions])
-        flows = ledger.flows()
-        sent = [((*key, "in"), flows[key[0]].bytes) for key in sorted(sources) if key[0] in flows]
-        yield _family("mediamesh_hub_bytes_total", sent)
+        ways = [((*key, "in" if key in sources else "out"), counted) for key, counted in endpoints.items()]
+        yield _family("mediamesh_hub_frames_total", [(labels, counted.frames) for labels, counted in ways])
+        yield _family("mediamesh_hub_bytes_total", [(labels, counted.bytes) for labels, counted in ways])
         yield _family("mediamesh_hub_frames_received_total", [(key, sink.received) for key, sink in sinks.items()])
         dropped = [((*key, "QueueFull"), sink.dropped) for key, sink in sinks.items()]
         yield _family("mediamesh_hub_frames_dropped_total", dropped)

@@ -19,7 +19,7 @@ from mediamesh_protos import hub_pb2, plan_pb2
 RATE_WINDOW: Final = 1.0
 LATENCY_WINDOW: Final = 5.0
 
-PartState = Literal["Flowing", "Idle", "Waiting"] | BridgeState
+PartState = Literal["Flowing", "Idle", "Waiting", "HeldBack"] | BridgeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,8 @@ class _Moment:
     engine_cpu: float
     endpoints: Mapping[Key, Counted]
     flows: Mapping[str, FlowCounted]
+    full: frozenset[Key]
+    """Sinks that sources waited for at this moment."""
 
 
 @dataclass(slots=True)
@@ -128,7 +130,8 @@ class History:
 
     def add(self, observed: hub_pb2.Observed, ledger: Ledger) -> None:
         """Remember this moment; forget what lies further back than any window."""
-        moment = _Moment(observed.clock, observed.engine_cpu_seconds, ledger.endpoints(), ledger.flows())
+        full = frozenset((flow.connection, sink) for flow in observed.flows for sink in flow.held_back_by)
+        moment = _Moment(observed.clock, observed.engine_cpu_seconds, ledger.endpoints(), ledger.flows(), full)
         self._moments.append(moment)
         while len(self._moments) > 2 and self._moments[1].clock <= moment.clock - LATENCY_WINDOW:
             self._moments.popleft()
@@ -138,6 +141,11 @@ class History:
         limit = self.now.clock - seconds
         older = [moment for moment in self._moments if moment.clock <= limit]
         return older[-1] if older else self._moments[0]
+
+    def since(self, seconds: float) -> list[_Moment]:
+        """Return all moments from `ago(seconds)` on."""
+        first = self.ago(seconds).clock
+        return [moment for moment in self._moments if moment.clock >= first]
 
     @property
     def now(self) -> _Moment:
@@ -155,7 +163,8 @@ def draw(plan: plan_pb2.NodePlan, observed: hub_pb2.Observed | None, history: Hi
     if observed is None or history.empty:
         empty = hub_pb2.Observed()
         return Picture(None, tuple(_flow(flow, empty, None) for flow in plan.flows))
-    rates = _Rates(history.now, history.ago(RATE_WINDOW), history.ago(LATENCY_WINDOW))
+    full = frozenset.intersection(*(moment.full for moment in history.since(RATE_WINDOW)))
+    rates = _Rates(history.now, history.ago(RATE_WINDOW), history.ago(LATENCY_WINDOW), full)
     return Picture(_hub(observed, rates), tuple(_flow(flow, observed, rates) for flow in plan.flows))
 
 
@@ -164,6 +173,11 @@ class _Rates:
     now: _Moment
     second: _Moment
     window: _Moment
+    full: frozenset[Key]
+
+    def held_back_by(self, connection: str) -> tuple[str, ...]:
+        """Return the sinks that the source waited for all the second long: a moment's wait is the policy at work."""
+        return tuple(sorted(sink for flow, sink in self.full if flow == connection))
 
     def per_second(self, difference: float) -> float:
         elapsed = self.now.clock - self.second.clock
@@ -216,7 +230,8 @@ def _flow(plan: plan_pb2.FlowPlan, observed: hub_pb2.Observed, rates: _Rates | N
     totals = rates.flow(plan.connection) if rates else FlowCounted()
     rate, megabits = rates.flow_rate(plan.connection) if rates else (0.0, 0.0)
     size = totals.bytes / totals.frames if totals.frames else 0.0
-    scene = _Scene(plan.connection, found, bridges, rates, size)
+    held_back_by = rates.held_back_by(plan.connection) if rates else ()
+    scene = _Scene(plan.connection, found, bridges, rates, size, held_back_by)
     return FlowPicture(
         connection=plan.connection,
         state=found.state or "Waiting",
@@ -245,6 +260,7 @@ class _Scene:
     bridges: Mapping[str, hub_pb2.ObservedBridge]
     rates: _Rates | None
     frame_size: float
+    held_back_by: tuple[str, ...]
 
     def part(self, name: str, role: Literal["source", "sink"], kind: str, queue: int, policy: str) -> Part:
         attached = [entry for entry in self.flow.attachments if entry.endpoint == name]
@@ -252,14 +268,15 @@ class _Scene:
         key = (self.connection, name)
         totals = self.rates.endpoint(key) if self.rates else Counted()
         rate = self.rates.frame_rate(key, role) if self.rates else 0.0
+        held = f"held back by {', '.join(self.held_back_by)}" if role == "source" and self.held_back_by else ""
         fullest = max(attached, key=lambda entry: entry.occupancy / max(entry.queue, 1), default=None)
         return Part(
             connection=self.connection,
             endpoint=name,
             role=role,
             kind=kind,
-            state=_state(bridge, attached=bool(attached), flowing=rate > 0),
-            detail=bridge.last_error if bridge else "",
+            state="HeldBack" if held else _state(bridge, attached=bool(attached), flowing=rate > 0),
+            detail=held or (bridge.last_error if bridge else ""),
             client=bridge.bridge if bridge else ", ".join(sorted({entry.client for entry in attached})),
             pids=tuple(
                 sorted(

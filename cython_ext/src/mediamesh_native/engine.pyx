@@ -37,7 +37,7 @@ FAULTS = {
     8: "BadChain",
     9: "Finished",
 }
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 Ended = namedtuple("Ended", "attachment reason")
 Drained = namedtuple("Drained", "flow region")

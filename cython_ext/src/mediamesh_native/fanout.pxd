@@ -143,6 +143,7 @@ cdef inline void publish(Engine_ *engine, Attachment *sink, PoolState *pool, uin
     slot.used = True
     hold_frame(pool, frame)
     sink.frames += 1
+    sink.bytes += pool.length[frame]
     sink.dirty = True
     if sink.stock != NULL:
         stock_put(sink, index)

@@ -13,6 +13,7 @@ class FlowCounters(NamedTuple):
     next_sequence: int
     pool_frames: int
     pool_free: int
+    stalled: bool  # what the source sent waits for a `block` sink
 
 class FlowTable(EngineThread):
     def add_flow(self, *, next_sequence: int = 0) -> int: ...

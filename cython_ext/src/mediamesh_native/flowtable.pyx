@@ -15,7 +15,7 @@ from mediamesh_native.pool cimport Pool
 
 from collections import namedtuple
 
-FlowCounters = namedtuple("FlowCounters", "frames bytes next_sequence pool_frames pool_free")
+FlowCounters = namedtuple("FlowCounters", "frames bytes next_sequence pool_frames pool_free stalled")
 
 
 cdef class FlowTable(EngineThread):
@@ -132,6 +132,6 @@ cdef class FlowTable(EngineThread):
         self._lock()
         frames = flow.pool.frames if flow.pool != NULL else 0
         available = flow.pool.free_count if flow.pool != NULL else 0
-        result = FlowCounters(flow.frames, flow.bytes, flow.next_sequence, frames, available)
+        result = FlowCounters(flow.frames, flow.bytes, flow.next_sequence, frames, available, bool(flow.stalled))
         self._unlock()
         return result

@@ -11,7 +11,6 @@ cdef class Frame:
     cdef mm_desc desc
     cdef uint64_t payload_length
     cdef uint32_t header_size
-    cdef uint32_t exports
     cdef bint done
     cdef public uint64_t sequence
     cdef public int64_t time
@@ -24,10 +23,12 @@ cdef class Frame:
     cdef bytes own_metadata
 
     cdef int _ensure_in_hand(self) except -1
-    cdef void _give_back(self) noexcept
 
 
 cdef class SinkFrame(Frame):
+    cdef uint32_t exports  # views alive
+
+    cdef void _give_back(self) noexcept
     cdef void _read_header(self, mm_info *info) noexcept
 
 

@@ -33,14 +33,6 @@ cdef class Frame:
             raise ValueError("the frame is no longer in hand")
         return 0
 
-    def __releasebuffer__(self, Py_buffer *view):
-        self.exports -= 1
-        if self.exports == 0 and self.done:
-            self._give_back()
-
-    cdef void _give_back(self) noexcept:
-        pass
-
 
 @cython.no_gc_clear
 cdef class SinkFrame(Frame):
@@ -78,6 +70,11 @@ cdef class SinkFrame(Frame):
         self._ensure_in_hand()
         PyBuffer_FillInfo(view, self, self.base + self.header_size, self.payload_length, True, flags)
         self.exports += 1
+
+    def __releasebuffer__(self, Py_buffer *view):
+        self.exports -= 1
+        if self.exports == 0 and self.done:
+            self._give_back()
 
     def release(self):
         """Give the frame back, now or when its last view goes. A second call does nothing."""
@@ -141,7 +138,6 @@ cdef class SourceFrame(Frame):
     def __getbuffer__(self, Py_buffer *view, int flags):
         self._ensure_in_hand()
         PyBuffer_FillInfo(view, self, self.base + self.header_size, self.desc.length - self.header_size, False, flags)
-        self.exports += 1
 
     cdef void _write_header(self, uint64_t sequence) noexcept:
         cdef mm_header *header = <mm_header *> self.base

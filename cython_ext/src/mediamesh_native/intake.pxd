@@ -102,6 +102,7 @@ cdef inline uint32_t take_batch(Engine_ *engine, Attachment *source) noexcept no
         source.m2s_seen += 1
         source.posted -= 1
         source.frames += 1
+        source.bytes += desc.length - MM_HEADER_SIZE
         fan_out(engine, flow, flow.pool, <uint32_t> (desc.offset // flow.pool.stride), desc.length - MM_HEADER_SIZE)
         done += 1
     return done
@@ -159,6 +160,7 @@ cdef inline bint take_packet(Engine_ *engine, Attachment *source, StockRing *rin
     write_header(pool, frame, length, flow.next_sequence)
     stock_consumed(source.stock, ring, which, count)
     source.frames += 1
+    source.bytes += length
     fan_out(engine, flow, pool, frame, <uint32_t> length)
     return True
 

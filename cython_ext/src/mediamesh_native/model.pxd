@@ -118,6 +118,7 @@ cdef struct Attachment:
     bint active  # in the engine's list of those to look at again
     uint32_t queue
     uint64_t frames
+    uint64_t bytes
     uint64_t dropped
     # source
     bint held

@@ -18,6 +18,7 @@ class Counters(NamedTuple):
     dropped: int
     occupancy: int
     latency: tuple[int, ...]
+    bytes: int  # payload of `frames`
 
 class Roster(FlowTable):
     def add_source(

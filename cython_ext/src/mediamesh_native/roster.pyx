@@ -25,7 +25,7 @@ from mediamesh_native.stockrings cimport StockRings
 
 POLICIES = {"dropOldest": DROP_OLDEST, "block": BLOCK, "disconnect": DISCONNECT}
 
-Counters = namedtuple("Counters", "frames received dropped occupancy latency")
+Counters = namedtuple("Counters", "frames received dropped occupancy latency bytes")
 
 
 cdef class Roster(FlowTable):
@@ -337,14 +337,15 @@ cdef class Roster(FlowTable):
         cdef uint32_t i
         cdef list latency = []
         if peer.role == SOURCE:
-            return Counters(peer.frames, 0, peer.dropped, peer.posted, ())
+            return Counters(peer.frames, 0, peer.dropped, peer.posted, (), peer.bytes)
         take_returns(self.state, peer)
         if peer.stock != NULL:
-            return Counters(peer.frames, 0, peer.dropped, peer.queue - peer.free_slot_count, ())
+            return Counters(peer.frames, 0, peer.dropped, peer.queue - peer.free_slot_count, (), peer.bytes)
         for i in range(MM_LATENCY_BUCKETS):
             latency.append(mm_load64(&peer.extension.latency[i]))
         return Counters(
-            peer.frames, mm_load64(&peer.extension.received), peer.dropped, peer.queue - peer.free_slot_count, tuple(latency)
+            peer.frames, mm_load64(&peer.extension.received), peer.dropped, peer.queue - peer.free_slot_count, tuple(latency),
+            peer.bytes,
         )
 
     def counters(self, attachment):

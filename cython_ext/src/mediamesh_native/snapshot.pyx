@@ -43,7 +43,8 @@ cdef dict describe_peer(Attachment *peer):
     cdef uint32_t i
     common = {
         "id": peer.id, "role": int(peer.role), "queue": peer.queue, "fault": int(peer.fault), "reported": int(peer.reported),
-        "frames": peer.frames, "dropped": peer.dropped, "held": int(peer.held), "posted": peer.posted, "finishing": int(peer.finishing),
+        "frames": peer.frames, "bytes": peer.bytes, "dropped": peer.dropped, "held": int(peer.held), "posted": peer.posted,
+        "finishing": int(peer.finishing),
         "m2s_head": peer.m2s_head, "m2s_seen": peer.m2s_seen,
     }
     if peer.role == SOURCE:
@@ -66,7 +67,8 @@ cdef dict describe_peer(Attachment *peer):
 cdef restore_peer(Attachment *peer, dict saved, dict by_region):
     cdef uint32_t i
     peer.fault, peer.reported = saved["fault"], saved["reported"]
-    peer.frames, peer.dropped, peer.held, peer.posted = saved["frames"], saved["dropped"], saved["held"], saved["posted"]
+    peer.frames, peer.bytes, peer.dropped = saved["frames"], saved["bytes"], saved["dropped"]
+    peer.held, peer.posted = saved["held"], saved["posted"]
     peer.finishing = saved["finishing"]
     peer.m2s_head, peer.m2s_seen = saved["m2s_head"], saved["m2s_seen"]
     if peer.role == SOURCE:

@@ -355,6 +355,7 @@ class ObservedFlow(_message.Message):
     POOL_GENERATION_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    HELD_BACK_BY_FIELD_NUMBER: _builtins.int
     connection: _builtins.str
     state: _builtins.str
     """Waiting (no source), Flowing, Failed"""
@@ -373,6 +374,10 @@ class ObservedFlow(_message.Message):
     """no consumer can write the pool"""
     @_builtins.property
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObservedAttachment]: ...
+    @_builtins.property
+    def held_back_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`block` sinks without room, while the source has something to send"""
+
     def __init__(
         self,
         *,
@@ -390,10 +395,11 @@ class ObservedFlow(_message.Message):
         pool_generation: _builtins.int = ...,
         sealed: _builtins.bool = ...,
         attachments: _abc.Iterable[Global___ObservedAttachment] | None = ...,
+        held_back_by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "bytes", b"bytes", "connection", b"connection", "frames", b"frames", "message", b"message", "next_sequence", b"next_sequence", "payload", b"payload", "pool_bytes", b"pool_bytes", "pool_frames", b"pool_frames", "pool_free", b"pool_free", "pool_generation", b"pool_generation", "reason", b"reason", "sealed", b"sealed", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "bytes", b"bytes", "connection", b"connection", "frames", b"frames", "held_back_by", b"held_back_by", "message", b"message", "next_sequence", b"next_sequence", "payload", b"payload", "pool_bytes", b"pool_bytes", "pool_frames", b"pool_frames", "pool_free", b"pool_free", "pool_generation", b"pool_generation", "reason", b"reason", "sealed", b"sealed", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -417,6 +423,7 @@ class ObservedAttachment(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     REATTACHED_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
     attachment: _builtins.int
     endpoint: _builtins.str
     role: _builtins.str
@@ -436,6 +443,8 @@ class ObservedAttachment(_message.Message):
     queue: _builtins.int
     policy: _builtins.str
     reattached: _builtins.int
+    bytes: _builtins.int
+    """payload of `frames`"""
     @_builtins.property
     def latency(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """histogram of send to receive; bucket bounds in mediamesh_native.latency"""
@@ -457,10 +466,11 @@ class ObservedAttachment(_message.Message):
         policy: _builtins.str = ...,
         latency: _abc.Iterable[_builtins.int] | None = ...,
         reattached: _builtins.int = ...,
+        bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "dropped", b"dropped", "endpoint", b"endpoint", "frames", b"frames", "kind", b"kind", "latency", b"latency", "occupancy", b"occupancy", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "received", b"received", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "bytes", b"bytes", "client", b"client", "dropped", b"dropped", "endpoint", b"endpoint", "frames", b"frames", "kind", b"kind", "latency", b"latency", "occupancy", b"occupancy", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "received", b"received", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

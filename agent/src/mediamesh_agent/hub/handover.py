@@ -22,7 +22,7 @@ from mediamesh_agent.hub.flows import Flow, LivePool
 from mediamesh_agent.hub.framing import MOST_MESSAGE, framed
 from mediamesh_protos import handover_pb2, hub_pb2
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 PATIENCE = 5.0
 AT_ONCE = 250
 _LENGTH = struct.Struct(">I")

@@ -59,6 +59,7 @@ def _failed(failed: dict[str, HubError], service: Service) -> list[hub_pb2.Obser
 def _flow(flow: Flow, service: Service) -> hub_pb2.ObservedFlow:
     counters = service.engine.flow_counters(flow.number)
     live = flow.pools.get(flow.current)
+    attachments = [_attachment(one, service) for one in flow.attachments.values() if one.serving]
     return hub_pb2.ObservedFlow(
         connection=flow.name,
         state=_state(flow),
@@ -73,8 +74,14 @@ def _flow(flow: Flow, service: Service) -> hub_pb2.ObservedFlow:
         pool_bytes=flow.pool_bytes,
         pool_generation=flow.generation,
         sealed=live is not None and live.pool.sealed,
-        attachments=[_attachment(one, service) for one in flow.attachments.values() if one.serving],
+        attachments=attachments,
+        held_back_by=_full(attachments) if counters.stalled else [],
     )
+
+
+def _full(attachments: list[hub_pb2.ObservedAttachment]) -> list[str]:
+    """Name the sinks that a stalled source waits for."""
+    return sorted({one.endpoint for one in attachments if one.policy == "block" and one.occupancy >= one.queue})
 
 
 def _state(flow: Flow) -> FlowState:
@@ -94,6 +101,7 @@ def _attachment(attachment: Attachment, service: Service) -> hub_pb2.ObservedAtt
         client=attachment.client,
         pid=attachment.peer.pid,
         frames=counters.frames,
+        bytes=counters.bytes,
         received=counters.received,
         dropped=counters.dropped,
         occupancy=counters.occupancy,

@@ -31,6 +31,7 @@ def flow_facts(flow: hub_pb2.ObservedFlow) -> dict[str, object]:
         "poolFrames": flow.pool_frames,
         "poolFree": flow.pool_free,
         "sealed": flow.sealed,
+        "heldBackBy": list(flow.held_back_by),
         "attachments": [attachment_facts(attachment) for attachment in flow.attachments],
     }
 
@@ -45,6 +46,7 @@ def attachment_facts(attachment: hub_pb2.ObservedAttachment) -> dict[str, object
         "client": attachment.client,
         "pid": attachment.pid,
         "frames": attachment.frames,
+        "bytes": attachment.bytes,
         "received": attachment.received,
         "dropped": attachment.dropped,
         "occupancy": attachment.occupancy,

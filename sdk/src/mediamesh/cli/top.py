@@ -97,8 +97,15 @@ def rates(before: hub_pb2.Observed, now: hub_pb2.Observed) -> dict[str, object]:
         for flow in now.flows
         for end in flow.attachments
     ]
+    held = {flow.connection: sorted(sinks) for flow in now.flows if (sinks := held_back_by(flow, before))}
     cpu = (now.engine_cpu_seconds - before.engine_cpu_seconds) / seconds
-    return {"pid": now.pid, "engineCpuPercent": round(100 * cpu, 2), "attachments": rows}
+    return {"pid": now.pid, "engineCpuPercent": round(100 * cpu, 2), "attachments": rows, "heldBackBy": held}
+
+
+def held_back_by(flow: hub_pb2.ObservedFlow, before: hub_pb2.Observed) -> set[str]:
+    """Return the sinks that the source waited for at both looks: a moment's wait is only the policy `block` at work."""
+    earlier = (old.held_back_by for old in before.flows if old.connection == flow.connection)
+    return set(flow.held_back_by).intersection(*earlier)
 
 
 def _row(
@@ -126,6 +133,8 @@ def picture(facts: dict[str, object], now: hub_pb2.Observed) -> list[str]:
     waiting = [
         f"{flow.connection}: {flow.state} {flow.message}".rstrip() for flow in now.flows if flow.state != "Flowing"
     ]
+    held: dict[str, list[str]] = facts["heldBackBy"]  # type: ignore[assignment]
+    waiting += [f"{connection}: source held back by {', '.join(sinks)}" for connection, sinks in held.items()]
     return [head, "", *aligned([title for _, title in COLUMNS], table), *([""] if waiting else []), *waiting]
 
 
