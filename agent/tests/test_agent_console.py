@@ -5,7 +5,6 @@ from agent_observations import FILM, attachment, histogram, observed
 from agent_scenes import knowing
 
 from mediamesh_agent.console import Console, rows
-from mediamesh_agent.page import payload_label
 from mediamesh_protos import hub_pb2
 
 
@@ -14,7 +13,7 @@ def test_the_status_has_a_line_per_part_with_the_numbers_that_keys_use(tmp_path:
     picture = knowing(tmp_path, observed(sink, clock=1, frames=5)).picture()
     lines = list(rows(picture))
     assert lines[0].startswith("hub        pid 77")
-    assert lines[1].startswith(f"{FILM}  Flowing  video 1280x720 yuv420p 25")
+    assert lines[1].startswith(f"{FILM}  Flowing  1280x720 yuv420p 25p")
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
     assert "3 dropped" in lines[3]
 
@@ -75,14 +74,6 @@ def test_problems_are_said_when_they_come_and_when_they_are_over(tmp_path: Path)
         console.show(picture, {})
         assert out.getvalue().count("problem with plan: a.yaml: what is that\n") == 1
         assert out.getvalue().count("problem with plan: is over\n") == 1
-
-
-def test_payloads_are_told_in_a_few_words() -> None:
-    assert payload_label('{"blob":{"maxSize":100}}') == "blob 100"
-    assert (
-        payload_label('{"audio":{"channels":2,"sampleFormat":"pcm_s24be","sampleRate":48000}}')
-        == "audio pcm_s24be 48000"
-    )
 
 
 class ClosedTerminal(StringIO):

@@ -1,6 +1,7 @@
 """The demo's parts, each alone: what proves a film, what is reported, what keys mean, what is left."""
 
 import asyncio
+import io
 import os
 import socket
 import subprocess
@@ -10,10 +11,13 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
+from agent_scenes import knowing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediamesh_agent.console import Console
 from mediamesh_agent.demo import keys
+from mediamesh_agent.demo.__main__ import _handler
 from mediamesh_agent.demo.clip import decoded, digest, expected_digests, find, rows, video_format
 from mediamesh_agent.demo.errors import ClipUnsuitable
 from mediamesh_agent.demo.leftovers import leftovers, shared_memory
@@ -98,6 +102,18 @@ def test_chords_are_joined_and_other_keys_stand_alone() -> None:
     for key in "k3ur1kxk2q":
         chords.press(key)
     assert handled == ["k3", "u", "r1", "x", "k2", "q"]
+
+
+def test_a_key_for_a_part_that_is_not_there_is_answered(tmp_path: Path) -> None:
+    out = io.StringIO()
+
+    async def main() -> None:
+        handle = _handler(knowing(tmp_path), asyncio.Event(), Console(out, live=False))
+        for key in ("k9", "r0", "\x1b", "[", "A"):
+            handle(key)
+
+    asyncio.run(main())
+    assert out.getvalue() == "k9: there is no part 9, only 1 to 3\nr0: there is no part 0, only 1 to 3\n"
 
 
 def test_keys_are_read_from_a_terminal_that_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,9 @@ def test_a_killed_hub_is_started_again_with_the_same_plan(free_dir: Path) -> Non
             await until(agent, lambda: flows(agent) == ["default/cam1"])
             first = hub_pid(agent)
             kill(agent, HUB)
-            await until(agent, lambda: "was killed by SIGKILL" in agent.facts.problems.get("hub", ""))
+            await until(
+                agent, lambda: agent.facts.problems.get("hub") == f"the hub (pid {first}) was killed by SIGKILL"
+            )
             await until(agent, lambda: hub_pid(agent) not in (0, first) and flows(agent) == ["default/cam1"])
             await until(agent, lambda: "hub" not in agent.facts.problems)
             assert agent.facts.hub_starts == 2

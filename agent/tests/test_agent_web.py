@@ -71,7 +71,7 @@ def test_observed_is_the_whole_picture(free_dir: Path) -> None:
             picture = await got.json()
         assert picture["hub"]["pid"] == 77
         (flow,) = picture["flows"]
-        assert flow["label"] == "video 1280x720 yuv420p 25"
+        assert flow["label"] == "1280x720 yuv420p 25p"
         assert [sink["endpoint"] for sink in flow["sinks"]] == ["checker", "page"]
         assert [sink["preview"] for sink in flow["sinks"]] == [False, True]
         assert flow["source"]["actions"] == ["kill", "restart"]  # a bridge is ours

@@ -152,8 +152,9 @@ def test_list_and_top(hub: HubUnderTest, capsys: pytest.CaptureFixture[str]) -> 
         wait_until(lambda: hub.attachments("sink")[0].received == 1)
         table = said(capsys, "list")
         assert "default/shown" in table
-        assert "yuv420p" in table
+        assert "64x32 yuv420p 25p" in table
         (flow,) = json.loads(said(capsys, "list", "--json"))
+        assert flow["payload"]["video"]["frameRate"] == "25"
         assert (flow["connection"], flow["frames"], len(flow["attachments"])) == ("default/shown", 1, 2)
         assert "default/shown" in said(capsys, "top", "--once", "--interval", "0")
         facts = json.loads(said(capsys, "top", "--once", "--interval", "0", "--json"))
@@ -210,6 +211,17 @@ def test_errors_are_one_plain_line(
     assert ended.stderr.startswith("mediamesh: ")
     assert ended.stderr.count("\n") == 1
     assert complaint in ended.stderr
+
+
+def test_ctrl_c_during_the_imports_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow() -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mediamesh.cli.loaders", lambda: {"up": slow})
+    assert main(["up"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_wrong_usage_is_2() -> None:

@@ -137,9 +137,11 @@ class Agent:
             try:
                 self.hub = hub = await self._adopt_or_start()
                 self._soon.set()
-                self.facts.problems["hub"] = f"{await self._watch(hub)}: {hubprocess.last_words(self.settings.hub)}"
+                self.facts.problems["hub"] = await self._watch(hub)
             except HubDidNotStart as error:
-                self.facts.problems["hub"] = f"{error.message}: {hubprocess.last_words(self.settings.hub)}"
+                self.facts.problems["hub"] = ": ".join(
+                    filter(None, (error.message, hubprocess.last_words(self.settings.hub)))
+                )
             await self._announce(None)
             await asyncio.sleep(backoff.delay(self._clock() - began))
 
@@ -162,7 +164,7 @@ class Agent:
             await hub.ended()
             async with self._handing_over:
                 hub = self.hub or hub  # a successor that was being started is in its place now
-        return hub.fate
+        return hubprocess.obituary(hub, self.settings.hub)
 
     async def _reconcile(self) -> None:
         while True:

@@ -8,8 +8,8 @@ from itertools import count
 from typing import TextIO
 
 from mediamesh_agent.agent import Agent
-from mediamesh_agent.page import payload_label
 from mediamesh_agent.picture import FlowPicture, Part, Picture
+from mediamesh_core.formats import from_json, label
 
 _MARKS = {"Flowing": "●", "HeldBack": "◐", "Backoff": "✕", "Failed": "✕", "Stopped": "✕"}
 
@@ -23,7 +23,7 @@ def rows(picture: Picture) -> Iterator[str]:
         yield f"hub        pid {hub.pid}, {hub.cpu:.1%} of a core, pools {hub.memory_bytes / 2**20:.0f} MiB"
     number = count(1)
     for flow in picture.flows:
-        yield f"{flow.connection}  {flow.state}  {payload_label(flow.payload)}{_because(flow)}"
+        yield f"{flow.connection}  {flow.state}  {label(from_json(flow.payload))}{_because(flow)}"
         yield from (f"{next(number):3}{_row(part)}" for part in flow.parts)
 
 

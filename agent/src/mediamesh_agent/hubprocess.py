@@ -99,6 +99,11 @@ class HubProcess:
             return f"the hub (pid {self.pid}) was killed by {signal.Signals(-code).name}"
         return f"the hub (pid {self.pid}) ended with status {code}"
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended by itself, so that the last line of its log says why."""
+        return self._child is not None and (self._child.returncode or 0) > 0
+
     async def end(self, deadline: float) -> bool:
         """Wait `deadline` seconds for the end, then kill; return whether it went by itself."""
         try:
@@ -172,6 +177,12 @@ async def _answers(process: HubProcess, control: HubControl) -> bool:
         return (await control.observe()).pid == process.pid
     except HubUnreachable:
         return False
+
+
+def obituary(process: HubProcess, settings: HubSettings) -> str:
+    """Return how a hub has ended and, if it had the time to say it, why."""
+    why = last_words(settings) if process.gave_up else ""
+    return f"{process.fate}: {why}" if why else process.fate
 
 
 def last_words(settings: HubSettings) -> str:

@@ -1,13 +1,12 @@
 """The JSON that the page draws: the picture, with what may be done to each part."""
 
 import dataclasses
-import json
 import socket
 
 from mediamesh_agent.agent import Agent
 from mediamesh_agent.parts import actions
 from mediamesh_agent.picture import FlowPicture, Part
-from mediamesh_core.formats import VideoFormat, from_json
+from mediamesh_core.formats import VideoFormat, from_json, label
 
 PREVIEW_SINK = "page"
 """A pod sink of this name is the page's own: it shows the frames that come there."""
@@ -27,10 +26,11 @@ def state(agent: Agent) -> dict[str, object]:
 
 
 def _flow(agent: Agent, flow: FlowPicture) -> dict[str, object]:
-    pictured = isinstance(from_json(flow.payload), VideoFormat)
+    payload = from_json(flow.payload)
+    pictured = isinstance(payload, VideoFormat)
     return {
         **dataclasses.asdict(flow),
-        "label": payload_label(flow.payload),
+        "label": label(payload),
         "source": _part(agent, flow.source, preview=False),
         "sinks": [_part(agent, sink, preview=pictured and sink.endpoint == PREVIEW_SINK) for sink in flow.sinks],
     }
@@ -56,11 +56,3 @@ def part_label(part: Part) -> str:
     words += [f"pid {' '.join(map(str, part.pids))}"] if part.pids else []
     words += [f"{part.attachments} attached"] if part.attachments > 1 else []
     return ", ".join(words)
-
-
-def payload_label(payload: str) -> str:
-    """Return a payload in a few words: "video 1280x720 yuv420p 25"."""
-    ((kind, spec),) = json.loads(payload).items()
-    names = ("pixelFormat", "codec", "sampleFormat", "frameRate", "sampleRate", "maxSize")
-    size = [f"{spec['width']}x{spec['height']}"] if "width" in spec else []
-    return " ".join([kind, *size, *(str(spec[name]) for name in names if name in spec)])

@@ -134,8 +134,8 @@ async def hand_over(settings: HubSettings, control: HubControl) -> tuple[HubProc
         await hubprocess.abandon(successor)
         if not isinstance(error, HubDidNotStart):
             raise
-        words = hubprocess.last_words(settings)
-        raise HandoverFailed(f"the old hub goes on: {error.message}; {words}") from error
+        words = "; ".join(filter(None, (error.message, hubprocess.last_words(settings))))
+        raise HandoverFailed(f"the old hub goes on: {words}") from error
     took = time.monotonic() - began
     after = [await control.observe() for _ in range(_OBSERVATIONS)]
     return successor, report(before, after, took)

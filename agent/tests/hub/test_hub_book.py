@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from mediamesh_agent.hub.book import MOST_ENTRIES, Book
-from mediamesh_agent.hub.errors import AttachmentEnded
+from mediamesh_agent.hub.errors import AttachmentEnded, Refused
 from mediamesh_agent.hub.logs import JsonLines
 
 
@@ -51,6 +51,28 @@ def test_the_log_has_one_line_a_second_and_says_what_it_left_out(
     book.note("default/cam", "out", "x", AttachmentEnded("PeerGone", "gone"))
     assert caplog.records[-1].getMessage().endswith("gone (and 999 more like it)")
     assert book.observed()[0].count == 1001
+
+
+def test_who_stands_by_is_one_line_until_something_changes(
+    book: Book, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def tries(message: str, times: int = 100) -> None:
+        for _ in range(times):
+            clock.now += 0.25
+            book.note("default/cam", "in", "spare", Refused("SourceBusy", message, transient=True))
+
+    tries("has a source already")
+    assert caplog.messages == ["default/cam in: spare was refused: has a source already"]
+    tries("has another source")
+    clock.now += 60
+    tries("has another source")
+    assert caplog.messages[1:] == [
+        "default/cam in: spare was refused: has another source (and 99 more like it)",
+        "default/cam in: spare was refused: has another source (and 99 more like it)",
+    ]
+    tries("once more", 1)
+    assert book.observed()[0].count == 301
+    assert len(caplog.messages) == 4
 
 
 def test_the_book_is_bounded(book: Book) -> None:

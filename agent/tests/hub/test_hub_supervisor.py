@@ -12,7 +12,7 @@ from mediamesh_testing.waiting import PATIENCE, eventually
 
 from mediamesh_agent.hub import supervisor as supervision
 from mediamesh_agent.hub.bridge_process import Instruction, Launcher, LineReader, lock_holder, says_done
-from mediamesh_agent.hub.supervisor import Supervisor
+from mediamesh_agent.hub.supervisor import Supervisor, _why
 from mediamesh_protos import hub_pb2
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("quiet_bridge.py"))]
@@ -110,6 +110,31 @@ def test_a_bad_end_is_told_and_tried_again(free_dir: Path) -> None:
         assert rig.observed().last_error == "NoSuchFile: a.mp4 is not there"
 
     run(free_dir, scenario)
+
+
+def test_a_killed_process_is_not_blamed_on_its_last_line(free_dir: Path) -> None:
+    async def scenario(rig: Rig) -> None:
+        told = rig.instruction(says=["a warning on the way"])
+        rig.supervisor.arrange([told])
+        os.kill(await rig.at_work(told), signal.SIGKILL)
+        await eventually(lambda: rig.observed().restarts)
+        assert rig.observed().last_error == "killed by SIGKILL"
+
+    run(free_dir, scenario)
+
+
+@pytest.mark.parametrize(
+    ("code", "last_line", "reason"),
+    [
+        (1, "NoSuchFile: a.mp4", "NoSuchFile: a.mp4"),
+        (1, "", "status 1"),
+        (-15, "a warning", "killed by SIGTERM"),
+        (None, "DiskFull: it is", "DiskFull: it is"),
+        (None, "", "it did not say why"),
+    ],
+)
+def test_every_bad_end_has_a_reason(code: int | None, last_line: str, reason: str) -> None:
+    assert _why(code, last_line) == reason
 
 
 def test_a_good_end_is_for_good(free_dir: Path) -> None:

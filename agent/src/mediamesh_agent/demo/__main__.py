@@ -94,6 +94,8 @@ def _handler(agent: Agent, stop: asyncio.Event, console: Console) -> keys.Handle
             task = asyncio.create_task(attempt(what, work))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+        elif key[1:]:
+            console.say(f"{key}: there is no part {key[1:]}, only 1 to {len(_parts(agent))}")
 
     return handle
 
@@ -121,9 +123,13 @@ def _order(agent: Agent, key: str) -> tuple[str, Callable[[], Coroutine[Any, Any
 
 def _numbered(agent: Agent, digit: str) -> Key | None:
     """Return the part with that number, as page and terminal count them."""
-    keys_of_parts = [(part.connection, part.endpoint) for flow in agent.picture().flows for part in flow.parts]
+    keys_of_parts = _parts(agent)
     number = int(digit) if digit.isdecimal() else 0
     return keys_of_parts[number - 1] if 0 < number <= len(keys_of_parts) else None
+
+
+def _parts(agent: Agent) -> list[Key]:
+    return [(part.connection, part.endpoint) for flow in agent.picture().flows for part in flow.parts]
 
 
 if __name__ == "__main__":

@@ -1,21 +1,24 @@
 """What ended badly, and how often: for people, metrics and the log.
 
 A hostile client can fail a thousand times a second. Each failure is counted; of the same failure at the same place one
-line a second is logged, with the number of those that were swallowed. The book holds a bounded number of
-entries, because places are the plan's words, never the client's.
+line a second is logged, with the number of those that were swallowed. Who is refused for now and tries again, as a
+source that stands by does for days, is one line until something else is said or nobody has tried for a while. The
+book holds a bounded number of entries, because places are the plan's words, never the client's.
 """
 
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mediamesh_agent.hub.errors import HubError
+from mediamesh_agent.hub.errors import HubError, Refused
 from mediamesh_protos import hub_pb2
 
 log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 200
 _LINE_EVERY = 1.0
+_FORGOTTEN_AFTER = 10.0
+"""Seconds without a try after which whoever stood by has gone; they try four times a second."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Entry:
     time: float = 0.0
     count: int = 0
     logged: float = -_LINE_EVERY
+    noted: float = -_FORGOTTEN_AFTER
+    said: str = ""
     swallowed: int = 0
 
 
@@ -47,19 +52,28 @@ class Book:
             del self._entries[next(iter(self._entries))]
         entry.client, entry.message, entry.time = client, end.message, self._wall_clock()
         entry.count += 1
-        self._log(key, entry)
+        self._log(key, entry, end)
 
-    def _log(self, key: tuple[str, str, str], entry: Entry) -> None:
-        now = self._steady_clock()
-        if now - entry.logged < _LINE_EVERY:
+    def _log(self, key: tuple[str, str, str], entry: Entry, end: HubError) -> None:
+        now, before = self._steady_clock(), entry.noted
+        entry.noted = now
+        stands_by = end.transient and end.message == entry.said and now - before < _FORGOTTEN_AFTER
+        if stands_by or now - entry.logged < _LINE_EVERY:
             entry.swallowed += 1
             return
+        entry.said = end.message
         connection, endpoint, reason = key
         more = f" (and {entry.swallowed} more like it)" if entry.swallowed else ""
         fields = {"connection": connection, "endpoint": endpoint, "reason": reason, "client": entry.client}
         where = f"{connection} {endpoint}".strip() or "attach socket"
         log.warning(
-            "%s: %s ended: %s%s", where, entry.client or "client", entry.message, more, extra={"fields": fields}
+            "%s: %s %s: %s%s",
+            where,
+            entry.client or "client",
+            "was refused" if isinstance(end, Refused) else "ended",
+            entry.message,
+            more,
+            extra={"fields": fields},
         )
         entry.logged, entry.swallowed = now, 0
 

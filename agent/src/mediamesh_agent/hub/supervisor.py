@@ -107,18 +107,15 @@ class SupervisedBridge:
 
     def _on_exit(self, process: BridgeProcess) -> None:
         code = process.finish(self._loop)
-        self.last_error = "" if code == 0 else process.last_error or self.last_error
+        self.last_error = "" if code == 0 else _why(code, process.last_error)
         self.process = None
         if process.lock != self._launcher.lock(self.instruction):
             self._launcher.remove(process.lock)
         self._cancel_timer()
-        log.log(
-            logging.INFO if code == 0 else logging.WARNING,
-            "%s: ended with %s%s",
-            self.instruction,
-            "an unknown status" if code is None else code,
-            self.last_error and f": {self.last_error}",
-        )
+        if code == 0:
+            log.info("%s: is done", self.instruction)
+        else:
+            log.warning("%s: ended: %s", self.instruction, self.last_error)
         if self._loop.time() - self._since >= GOOD_RUN:
             self._backoff = FIRST_BACKOFF
         self._ended.set()
@@ -166,6 +163,13 @@ class SupervisedBridge:
             restarts=self.restarts,
             last_error=self.last_error,
         )
+
+
+def _why(code: int | None, last_line: str) -> str:
+    """Return why a process has failed: its last line on stderr, unless a signal gave it no time to say anything."""
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return last_line or ("it did not say why" if code is None else f"status {code}")
 
 
 class Supervisor:

@@ -15,6 +15,7 @@ from mediamesh_core.formats.audio import SAMPLE_FORMATS, AudioFormat, SampleForm
 from mediamesh_core.formats.blob import BlobFormat
 from mediamesh_core.formats.encoded import CODECS, Codec, EncodedFormat
 from mediamesh_core.formats.fields import FormatError
+from mediamesh_core.formats.labels import label
 from mediamesh_core.formats.pixels import PIXEL_FORMATS, PixelFormat
 from mediamesh_core.formats.plane import Plane
 from mediamesh_core.formats.rates import exact_rate, rate_text
@@ -40,6 +41,7 @@ __all__ = [
     "exact_rate",
     "from_json",
     "from_spec",
+    "label",
     "rate_text",
     "to_json",
 ]

@@ -19,9 +19,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = _parser(arguments[0] if arguments else "").parse_args(arguments)
     words.speak()
     try:
+        args = _parser(arguments[0] if arguments else "").parse_args(arguments)
         status: int = args.run(args)
         sys.stdout.flush()
     except MediameshError as error:

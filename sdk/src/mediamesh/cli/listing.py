@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mediamesh.cli.observing import add_root, flow_facts
 from mediamesh.cli.table import aligned
 from mediamesh.hubclient import HubClient
+from mediamesh_core.formats import from_json, label
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -47,7 +48,7 @@ def _row(flow: hub_pb2.ObservedFlow) -> tuple[object, ...]:
     source = next((end.client for end in flow.attachments if end.role == "source"), "-")
     sinks = sum(end.role == "sink" for end in flow.attachments)
     state = f"{flow.state} ({flow.reason})" if flow.reason else flow.state
-    return flow.connection, state, flow.frames, source, sinks, flow.payload
+    return flow.connection, state, flow.frames, source, sinks, label(from_json(flow.payload)) if flow.payload else "-"
 
 
 command = ListCommand()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from mediamesh_native.latency import percentile
@@ -24,6 +25,7 @@ def flow_facts(flow: hub_pb2.ObservedFlow) -> dict[str, object]:
         "state": flow.state,
         "reason": flow.reason,
         "message": flow.message,
+        "payload": json.loads(flow.payload or "null"),
         "frames": flow.frames,
         "bytes": flow.bytes,
         "nextSequence": flow.next_sequence,
