@@ -225,3 +225,14 @@ def test_the_last_word_of_the_peer_stands_in_the_log_as_one_line(hub: HubUnderTe
         while client.hear():
             pass
     assert "\x1b" not in hub.log
+
+
+def test_a_client_cannot_write_lines_of_the_log(hub: HubUnderTest) -> None:
+    name = "x\n2026-01-01 hub[1] WARNING forged \x1b[2J"
+    with RawClient(hub.root) as client:
+        client.attach("sink", client=name)
+        assert hub.attachments("sink")[0].client == "x\ufffd2026-01-01 hub[1] WARNING forged \ufffd[2J"
+    with RawClient(hub.root) as client:
+        client.refusal("sink", endpoint="none", client=name)
+    assert "forged" in hub.log
+    assert not [line for line in hub.log.splitlines() if line.startswith("2026-01-01") or "\x1b" in line]

@@ -1,6 +1,7 @@
 """Stock memif endpoints: the hub is its own peer here, in both roles; and dpdk-testpmd is one."""
 
 import os
+import resource
 import socket
 import subprocess
 import uuid
@@ -113,6 +114,31 @@ def test_what_is_no_memif_socket_is_not_touched(hub: HubUnderTest, free_dir: Pat
         hub.apply(receiving("server"))
         wait_until(lambda: any(end.connection == "default/b" for end in hub.observe().ended), "a reason")
         assert hub.apply(flow(), revision=2).revision == 2
+
+
+def test_a_server_that_sends_the_hub_away_is_told_of_once(hub: HubUnderTest) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(hub.root / "m.sock"))
+        server.listen()
+        server.settimeout(PATIENCE)
+        hub.apply(receiving("server"))
+        for _ in range(3):
+            server.accept()[0].close()
+        wait_until(lambda: hub.observe().ended, "a reason")
+    assert [end.count for end in hub.observe().ended] == [1]
+
+
+def test_a_listener_outlives_a_lack_of_descriptors(hub: HubUnderTest) -> None:
+    hub.apply(sending("client"))
+    wait_until((hub.root / "m.sock").exists, "the socket")
+    before = resource.prlimit(hub.process.pid, resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+        resource.prlimit(hub.process.pid, resource.RLIMIT_NOFILE, (4, before[1]))
+        peer.connect(str(hub.root / "m.sock"))
+        wait_until(lambda: "Too many open files" in hub.log, "the lack to be told")
+        resource.prlimit(hub.process.pid, resource.RLIMIT_NOFILE, before)
+        peer.settimeout(PATIENCE)
+        assert peer.recv(1024), "a HELLO once there is room"
 
 
 def test_a_peer_that_connects_and_says_nothing_is_sent_away(hub: HubUnderTest) -> None:

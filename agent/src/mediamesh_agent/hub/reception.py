@@ -19,12 +19,13 @@ from mediamesh_agent.hub.errors import AttachmentEnded, HubError, Refused
 from mediamesh_native.memif import transport
 from mediamesh_native.memif.errors import ProtocolViolation
 from mediamesh_native.memif.handshake import PeerConnected, PeerDisconnected, SlaveHandshake, State
-from mediamesh_native.memif.messages import M2S, S2M
+from mediamesh_native.memif.messages import M2S, S2M, printable
 from mediamesh_native.pool import HEADER_SIZE, Pool, RingRegion
 from mediamesh_protos import attach_pb2
 
 PATIENCE = 2.0
 MOST_REQUEST = 4096
+MOST_NAME = 64
 
 
 async def read_request(sock: socket.socket) -> attach_pb2.AttachRequest:
@@ -46,9 +47,11 @@ def _parse(data: bytes) -> attach_pb2.AttachRequest:
     if len(data) > MOST_REQUEST:
         raise Refused("BadRequest", f"an attach request has at most {MOST_REQUEST} bytes")
     try:
-        return attach_pb2.AttachRequest.FromString(data)
+        request = attach_pb2.AttachRequest.FromString(data)
     except DecodeError:
         raise Refused("BadRequest", "the first message is not an AttachRequest") from None
+    request.client = printable(request.client[:MOST_NAME])
+    return request
 
 
 def refuse(sock: socket.socket, refusal: HubError) -> None:

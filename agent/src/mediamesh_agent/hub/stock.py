@@ -90,13 +90,16 @@ class StockLinks:
             await self._keep_listening(endpoint)
 
     async def _keep_connecting(self, endpoint: StockEndpoint) -> None:
-        pause = FIRST_PAUSE
+        """Try again and again; that a peer is still not there is told once, not at every try."""
+        pause, told = FIRST_PAUSE, ""
         while True:
             try:
                 await self._serve(endpoint, self._connect(endpoint.plan))
-                pause = FIRST_PAUSE
+                pause, told = FIRST_PAUSE, ""
             except (HubError, MemifError, OSError) as error:
-                self._note(endpoint, error)
+                if told != str(error):
+                    self._note(endpoint, error)
+                told = str(error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -105,9 +108,8 @@ class StockLinks:
         listener = await self._listener(endpoint)
         try:
             while True:
-                sock, _ = await asyncio.get_running_loop().sock_accept(listener)
                 try:
-                    await self._serve(endpoint, sock)
+                    await self._serve(endpoint, await self._accept(listener))
                 except (HubError, MemifError, OSError) as error:
                     self._note(endpoint, error)
         finally:
@@ -122,6 +124,15 @@ class StockLinks:
             except (HubError, MemifError, OSError) as error:
                 self._note(endpoint, error)
             await asyncio.sleep(LONGEST_PAUSE)
+
+    async def _accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for a peer; where the process has no descriptor left for it, until there may be one."""
+        try:
+            sock, _ = await asyncio.get_running_loop().sock_accept(listener)
+        except OSError:
+            await asyncio.sleep(FIRST_PAUSE)
+            raise
+        return sock
 
     def _connect(self, plan: plan_pb2.MemifPlan) -> socket.socket:
         if plan.socket.startswith("@"):

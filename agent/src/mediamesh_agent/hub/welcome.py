@@ -55,13 +55,12 @@ class Welcome:
         except OSError as error:
             raise Refused("OutOfMemory", f"no memory for rings: {error.strerror}", transient=True) from error
         self._service.last_number += 1
-        client = request.client[:64]
         patience = max(request.wait_for_sinks, flow.plan.source.wait_for_sinks if flow else 0)
-        attachment = Attachment(self._service.last_number, grant, peer, client, sock, rings, patience)
+        attachment = Attachment(self._service.last_number, grant, peer, request.client, sock, rings, patience)
         attachment.next_sequence = request.next_sequence
         attachment.task = asyncio.current_task()
         known = self._service.flows[grant.connection]
-        attachment.reattached = known.count_attach(grant.endpoint, peer.folder, client)
+        attachment.reattached = known.count_attach(grant.endpoint, peer.folder, request.client)
         known.attachments[attachment.number] = attachment
         return attachment
 
@@ -111,10 +110,10 @@ class Welcome:
         name = admission.full_name(request.connection)
         flow = self._service.flows.get(name)
         if flow is None:
-            self._service.book.note("", "", request.client[:64], end)
+            self._service.book.note("", "", request.client, end)
             return
         known = {flow.plan.source.name, *(sink.name for sink in flow.plan.sinks)}
-        self._service.book.note(name, request.endpoint if request.endpoint in known else "", request.client[:64], end)
+        self._service.book.note(name, request.endpoint if request.endpoint in known else "", request.client, end)
 
 
 def _say(sock: socket.socket, data: bytes) -> None:

@@ -182,8 +182,12 @@ def _to_wire(value: int | str | bytes, room: int) -> int | bytes:
 
 
 def _text(raw: bytes) -> str:
-    decoded = cut_at_nul(raw).decode("utf-8", "replace")
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in decoded)
+    return printable(cut_at_nul(raw).decode("utf-8", "replace"))
+
+
+def printable(text: str) -> str:
+    """Return what a stranger wrote without anything that could begin a line of a log or command a terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 _FROM_WIRE: Final[Mapping[object, Callable[[Any], Any]]] = MappingProxyType(
