@@ -25,7 +25,7 @@ demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headle
 	@python -m mediamesh_agent.demo $(if $(CHECK),--check)
 
 test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these
-	@.ci/apt dpdk-dev librte-net-memif23 || true
+	@.ci/apt dpdk-dev librte-net-memif23 chromium || true
 	@python -m pytest -q $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory asan)
 
