@@ -9,7 +9,7 @@ from mediamesh_core.errors import UserError
 from mediamesh_core.formats import from_json, to_json
 from mediamesh_core.kinds import InvalidKinds, MediaConnection, load
 from mediamesh_core.plan import NodePlan
-from mediamesh_core.planner import local_node, plan
+from mediamesh_core.planner import local_node, plan_here
 from mediamesh_protos import plan_pb2
 
 LONGEST_LINE = 4096
@@ -34,7 +34,7 @@ def run(data: bytes) -> None:
 def planned_or_refused(connections: list[MediaConnection]) -> NodePlan | str:
     """The plan, or the reason why there is none."""
     try:
-        return plan(connections, [local_node("here")])["here"]
+        return plan_here(connections, local_node("here"))
     except UserError as error:
         return error.reason
 

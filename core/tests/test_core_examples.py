@@ -8,7 +8,7 @@ import pytest
 
 from mediamesh_core.formats import VideoFormat, from_json
 from mediamesh_core.kinds import load
-from mediamesh_core.planner import local_node, plan
+from mediamesh_core.planner import local_node, plan_here
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
@@ -16,14 +16,14 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_valid_and_can_be_planned(path: Path) -> None:
     connections = load(path.read_text(), path.name)
-    (flow, *_) = plan(connections, [local_node("here")])["here"].flows
+    (flow, *_) = plan_here(connections, local_node("here")).flows
     assert from_json(flow.payload).capacity == flow.capacity
     assert flow.sinks
 
 
 def test_examples_can_run_together() -> None:
     connections = [connection for path in EXAMPLES for connection in load(path.read_text(), path.name)]
-    assert len(plan(connections, [local_node("here")])["here"].flows) >= 5
+    assert len(plan_here(connections, local_node("here")).flows) >= 5
 
 
 def test_demo_plays_the_clip_to_five_sinks() -> None:

@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 
 from mediamesh_core import plan as plans
 from mediamesh_core.kinds import load
-from mediamesh_core.planner import local_node, plan
+from mediamesh_core.planner import local_node, plan_here
 from mediamesh_protos import plan_pb2
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
@@ -28,7 +28,7 @@ def test_every_message_has_a_class() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_plan_travels_whole(path: Path) -> None:
-    made = dataclasses.asdict(plan(load(path.read_text()), [local_node("here")])["here"])
+    made = dataclasses.asdict(plan_here(load(path.read_text()), local_node("here")))
     message = ParseDict(made, plan_pb2.NodePlan())
     again = plan_pb2.NodePlan.FromString(message.SerializeToString())
     shown = MessageToDict(again, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)

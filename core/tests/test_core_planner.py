@@ -11,7 +11,7 @@ from mediamesh_core.errors import UserError
 from mediamesh_core.formats import from_json, from_spec
 from mediamesh_core.kinds import MediaConnection
 from mediamesh_core.plan import EndpointPlan, FlowPlan, MemifPlan
-from mediamesh_core.planner import Node, Observed, Pod, local_node, plan
+from mediamesh_core.planner import Observed, local_node, plan, plan_here
 
 HERE = local_node("here")
 BLOB = {"blob": {"maxSize": 100}}
@@ -31,7 +31,7 @@ def connection(name: str = "cam1", *, namespace: str = "default", **spec: Any) -
 
 
 def flow(**spec: Any) -> FlowPlan:
-    (only,) = plan([connection(**spec)], [HERE])["here"].flows
+    (only,) = plan_here([connection(**spec)], HERE).flows
     return only
 
 
@@ -40,7 +40,7 @@ def sinks(*ends: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_nothing_wanted_is_an_empty_plan() -> None:
-    node = plan([], [HERE])["here"]
+    node = plan_here([], HERE)
     assert (node.node, node.revision, node.flows) == ("here", 1, ())
 
 
@@ -62,24 +62,6 @@ def test_local_applications_attach_at_the_root() -> None:
     made = flow(source={"pod": {"matchLabels": {"app": "camera"}, "token": "t"}})
     assert made.source.endpoint == EndpointPlan("pod", folders=("",), token="t")
     assert made.sinks[0].endpoint == EndpointPlan("pod", folders=("",))
-
-
-def test_pods_attach_in_their_own_folders() -> None:
-    pods = [
-        Pod("u2", "default", "here", {"app": "wall", "tier": "x"}),
-        Pod("u1", "default", "here", {"app": "wall"}),
-        Pod("u3", "default", "elsewhere", {"app": "wall"}),
-        Pod("u4", "studio", "here", {"app": "wall"}),
-        Pod("u5", "default", "here", {"app": "camera"}),
-    ]
-    wanted = connection(
-        source={"pod": {"matchLabels": {"app": "camera"}}},
-        sinks=sinks({"pod": {"matchLabels": {"app": "wall"}}}, {"pod": {"matchLabels": {"app": "nobody"}}}),
-    )
-    (made,) = plan([wanted], [Node("here", local=False)], pods)["here"].flows
-    assert made.source.endpoint.folders == ("pods/u5",)
-    assert made.sinks[0].endpoint.folders == ("pods/u1", "pods/u2")
-    assert made.sinks[1].endpoint.folders == ()
 
 
 def test_files_are_bridges_with_canonical_settings() -> None:
@@ -105,29 +87,23 @@ def test_stock_peers_keep_their_settings() -> None:
 
 
 def test_polling_is_the_nodes() -> None:
-    (made,) = plan([connection()], [local_node("here", polling=True)])["here"].flows
+    (made,) = plan_here([connection()], local_node("here", polling=True)).flows
     assert made.polling
 
 
 def test_revision_follows_the_one_in_force() -> None:
-    assert plan([], [HERE], observed={"here": Observed(revision=7)})["here"].revision == 8
+    assert plan([], [HERE], observed=Observed(revisions={"here": 7})).nodes["here"].revision == 8
 
 
 def test_order_of_the_connections_does_not_matter() -> None:
     several = [connection("b"), connection("a"), connection("a", namespace="studio")]
     assert plan(several, [HERE]) == plan(several[::-1], [HERE])
-    assert [made.connection for made in plan(several, [HERE])["here"].flows] == ["default/a", "default/b", "studio/a"]
-
-
-@pytest.mark.parametrize("nodes", [[], [HERE, local_node("there")]], ids=["none", "two"])
-def test_more_than_one_node_is_refused(nodes: list[Node]) -> None:
-    with pytest.raises(UserError, match="for one node"):
-        plan([], nodes)
+    assert [made.connection for made in plan_here(several, HERE).flows] == ["default/a", "default/b", "studio/a"]
 
 
 def refused(*connections: MediaConnection) -> UserError:
     with pytest.raises(UserError) as caught:
-        plan(connections, [HERE])
+        plan_here(connections, HERE)
     return caught.value
 
 
@@ -150,7 +126,7 @@ def test_two_recordings_into_one_file_are_refused() -> None:
 def test_one_file_may_feed_two_connections() -> None:
     source = {"file": {"path": "film.mp4"}}
     both = [connection(name, payload=ENCODED, source=source) for name in ("a", "b")]
-    assert len(plan(both, [HERE])["here"].flows) == 2
+    assert len(plan_here(both, HERE).flows) == 2
 
 
 def test_one_memif_interface_for_two_ends_is_refused() -> None:
@@ -163,7 +139,7 @@ def test_one_memif_interface_for_two_ends_is_refused() -> None:
 def test_interfaces_share_a_socket_only_in_one_role() -> None:
     first = {"memif": {"role": "client", "socket": "x", "id": 1}}
     second = {"memif": {"role": "client", "socket": "x", "id": 2}}
-    assert plan([connection(source=first, sinks=sinks(second))], [HERE])
+    assert plan_here([connection(source=first, sinks=sinks(second))], HERE).flows
     error = refused(connection(source=first, sinks=sinks({"memif": second["memif"] | {"role": "server"}})))
     assert error.reason == "MemifConflict"
     assert "x has two roles" in error.message

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mediamesh_core.errors import UserError
 from mediamesh_core.kinds import MediaConnection
-from mediamesh_core.poolsizes import HUGE_PAGE, MAX_POOL, check_pool, frame_stride, source_queue
+from mediamesh_core.planner.poolsizes import HUGE_PAGE, MAX_POOL, check_pool, frame_stride, source_queue
 
 
 def connection(*sinks: dict[str, Any], **spec: Any) -> MediaConnection:

@@ -43,5 +43,5 @@ def node_plan(*flows: plan_pb2.FlowPlan, revision: int = 1) -> plan_pb2.NodePlan
 
 def planned(yaml: str) -> list[plan_pb2.FlowPlan]:
     """The flows that the planner makes of connections in YAML."""
-    plan = planner.plan(kinds.load(yaml), [planner.local_node("test")])["test"]
+    plan = planner.plan_here(kinds.load(yaml), planner.local_node("test"))
     return list(ParseDict(dataclasses.asdict(plan), plan_pb2.NodePlan()).flows)

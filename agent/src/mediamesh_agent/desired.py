@@ -69,7 +69,7 @@ class Desired:
         connections = [connection for path in self._files for connection in _load(path)]
         try:
             node = planner.local_node(self.plan.node, polling=self._polling)
-            return to_message(planner.plan(connections, [node])[node.name])
+            return to_message(planner.plan_here(connections, node))
         except MediameshError as error:
             raise PlanInvalid(error.message, reason=error.reason) from error
 

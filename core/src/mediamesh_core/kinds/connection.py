@@ -32,6 +32,8 @@ class Metadata(Model):
     """Given by Kubernetes; leave it out."""
     generation: int = 0
     """Counted by Kubernetes at each change; leave it out."""
+    creation_timestamp: str = ""
+    """Given by Kubernetes; of two connections that cannot be together the older one runs."""
     labels: Annotated[dict[str, str], Field(default_factory=dict)]
     """For people and their tools; nothing here looks at them."""
 

@@ -3,9 +3,9 @@
 from pathlib import PurePosixPath
 from re import ASCII
 from re import compile as pattern
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from mediamesh_core.kinds.base import Model, refuse
 
@@ -49,6 +49,9 @@ def _secret(secret: str) -> str:
     return secret
 
 
+NodeName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+
+
 class PodEndpoint(Model):
     """Applications: every pod of the namespace that has these labels; without a cluster, every process of this user."""
 
@@ -67,6 +70,8 @@ class FileSource(Model):
     """Begin again at the end, without a jump in sequence or time."""
     track: Annotated[int, Field(ge=0, le=255)] | None = None
     """Number among the file's streams of the payload's kind, from 0; the best one if left out."""
+    node_name: NodeName | None = None
+    """In a cluster: the node that has the file; where the sinks are if left out."""
 
 
 class FileSink(Model):
@@ -78,6 +83,15 @@ class FileSink(Model):
     """Begin a new file after so many seconds."""
     codec: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
     """FFmpeg's name of the encoder for uncompressed video; the usual one of the container if left out."""
+    node_name: NodeName | None = None
+    """In a cluster: the node to record on, which has to be the source's; that one if left out."""
+
+
+class PeerPod(Model):
+    """Pods that may hold a stock memif peer."""
+
+    match_labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Labels that the pod must have."""
 
 
 class MemifEndpoint(Model):
@@ -97,3 +111,15 @@ class MemifEndpoint(Model):
     """Most bytes per descriptor; chosen by what the peer calls itself if left out."""
     rings: Annotated[int, Field(ge=1, le=8)] = 1
     """In each direction."""
+    pod: PeerPod | None = None
+    """In a cluster: the pod that holds the peer, in whose folder the socket is; a peer on the host if left out."""
+    node_name: NodeName | None = None
+    """In a cluster: the node of a peer on the host; the flow's if left out."""
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if self.pod is not None and self.node_name is not None:
+            refuse("is for peers on the host; leave it out beside pod", "nodeName")
+        if self.pod is not None and self.socket.startswith("@"):
+            refuse(f"{self.socket!r} is abstract, so it is in no pod's folder; write a file name", "socket")
+        return self

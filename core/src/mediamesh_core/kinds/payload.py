@@ -4,11 +4,12 @@ The models say which fields there are and of which type; what their values may
 be is known by `mediamesh_core.formats` alone, which every model is handed to.
 """
 
+from functools import cached_property
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from mediamesh_core.formats import Format, FormatError, exact_rate, from_spec, rate_text
+from mediamesh_core.formats import Format, FormatError, exact_rate, from_spec, rate_text, to_json
 from mediamesh_core.kinds.base import Model, refuse
 
 
@@ -27,9 +28,9 @@ class _Described(Model):
 
     kind: ClassVar[str]
 
-    @property
+    @cached_property
     def format(self) -> Format:
-        """The format that it describes."""
+        """The format that it describes; kept, since every plan asks for it."""
         return from_spec({self.kind: self.model_dump(by_alias=True, exclude_none=True)})
 
     @model_validator(mode="after")
@@ -138,8 +139,18 @@ class Payload(Model):
         self.chosen()
         return self
 
-    @property
+    @cached_property
     def format(self) -> Format:
         """The format of the one payload that is given."""
         described: _Described = getattr(self, self.chosen())
         return described.format
+
+    @cached_property
+    def canonical(self) -> str:
+        """It as canonical JSON."""
+        return to_json(self.format)
+
+    @cached_property
+    def capacity(self) -> int:
+        """Payload bytes that a frame can hold."""
+        return self.format.capacity

@@ -34,6 +34,7 @@ _PATHS = {
     "FileSource": "spec.source.file",
     "FileSink": "spec.sinks[].file",
     "MemifEndpoint": "memif (source and sink)",
+    "PeerPod": "memif.pod",
     "Delivery": "spec.sinks[].delivery",
     "Pool": "spec.pool",
 }

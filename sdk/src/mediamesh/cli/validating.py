@@ -56,7 +56,7 @@ class ValidateCommand:
 
 def _checked(name: str, before: list[MediaConnection]) -> dict[str, list[str] | str]:
     """Check one file, also against the connections of the files `before` it, which become one file more."""
-    from mediamesh_core.conflicts import check_conflicts  # noqa: PLC0415  # as the next
+    from mediamesh_core import planner  # noqa: PLC0415  # as the next
     from mediamesh_core.kinds import InvalidKinds, load  # noqa: PLC0415  # pydantic and yaml take their time
 
     connections: list[str] = []
@@ -65,7 +65,7 @@ def _checked(name: str, before: list[MediaConnection]) -> dict[str, list[str] | 
         found = load(_read(name), name)
         connections = [f"{connection.metadata.namespace}/{connection.metadata.name}" for connection in found]
         problems = [f"{name}: {problem}" for problem in _misfits(found)]
-        check_conflicts([*before, *found])
+        planner.plan_here([*before, *found], planner.local_node("here"))
         before += found
     except InvalidKinds as error:
         problems = list(error.problems)
@@ -80,8 +80,7 @@ def _misfits(connections: Iterable[MediaConnection]) -> Iterator[str]:
     """Yield what bridges say against their endpoints; raises UserError if the connections cannot be planned at all."""
     from mediamesh_core import formats, planner  # noqa: PLC0415  # pydantic and yaml take their time
 
-    node = planner.local_node("here")
-    for flow in planner.plan(connections, [node])[node.name].flows:
+    for flow in planner.plan_here(connections, planner.local_node("here")).flows:
         media = formats.from_json(flow.payload)
         ends: list[tuple[Role, str, EndpointPlan]] = [("source", flow.source.name, flow.source.endpoint)]
         ends += [("sink", sink.name, sink.endpoint) for sink in flow.sinks]
