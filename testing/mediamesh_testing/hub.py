@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mediamesh_agent.hub.options import HANDED_OVER
 from mediamesh_protos import hub_pb2, plan_pb2
 from mediamesh_testing.control import ControlClient
 from mediamesh_testing.plans import node_plan
@@ -83,7 +84,7 @@ class HubUnderTest:
         """Let a successor take over."""
         successor = self.launch("--take-over")
         self.await_ready(successor)
-        assert self.reap() == 0
+        assert self.reap() == HANDED_OVER
         self.process = successor
 
     def restart(self) -> None:

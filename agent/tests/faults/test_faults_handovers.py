@@ -11,6 +11,7 @@ from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import lossless
 from mediamesh_testing.watching import all_taken
 
+from mediamesh_agent.hub.options import HANDED_OVER
 from mediamesh_core.formats import BlobFormat, to_json
 
 IN_A_ROW = 100
@@ -41,13 +42,13 @@ def test_a_hundred_handovers_in_a_row_lose_nothing(hub: HubUnderTest) -> None:
     wishes, chance = load(hub), Chance(hub, 1)
     with audited(hub, "default/cam", LARGE), Nursery(hub.root) as nursery, acting(*wishes) as actors:
         nursery.succeed()
-        assert hub.reap() == 0
+        assert hub.reap() == HANDED_OVER
         for _ in range(IN_A_ROW - 2):
             chance.moment(most=5)
             nursery.succeed()
-            assert nursery.await_oldest() == 0
+            assert nursery.await_oldest() == HANDED_OVER
         hub.succeed()
-        assert nursery.await_oldest() == 0
+        assert nursery.await_oldest() == HANDED_OVER
         assert hub.observe().handovers == IN_A_ROW
         end_of_load(hub, actors)
 

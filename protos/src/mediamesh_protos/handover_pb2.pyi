@@ -50,6 +50,7 @@ class HandoverState(_message.Message):
     FLOWS_FIELD_NUMBER: _builtins.int
     BRIDGES_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     descriptors: _builtins.int
     """how many follow"""
@@ -60,6 +61,8 @@ class HandoverState(_message.Message):
     started: _builtins.float
     handovers: _builtins.int
     last_attachment: _builtins.int
+    container: _builtins.str
+    """of the old hub: in another one its bridges' pids mean nothing"""
     @_builtins.property
     def doors(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoverDoor]: ...
     @_builtins.property
@@ -85,10 +88,11 @@ class HandoverState(_message.Message):
         flows: _abc.Iterable[Global___HandoverFlow] | None = ...,
         bridges: _abc.Iterable[_hub_pb2.ObservedBridge] | None = ...,
         ended: _abc.Iterable[_hub_pb2.ObservedEnd] | None = ...,
+        container: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "control", b"control", "descriptors", b"descriptors", "doors", b"doors", "ended", b"ended", "flows", b"flows", "handovers", b"handovers", "last_attachment", b"last_attachment", "lock", b"lock", "plan", b"plan", "started", b"started", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "container", b"container", "control", b"control", "descriptors", b"descriptors", "doors", b"doors", "ended", b"ended", "flows", b"flows", "handovers", b"handovers", "last_attachment", b"last_attachment", "lock", b"lock", "plan", b"plan", "started", b"started", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

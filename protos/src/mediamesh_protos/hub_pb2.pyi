@@ -103,15 +103,19 @@ class Handover(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     STATE_VERSION_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
     state_version: _builtins.int
+    container: _builtins.str
+    """the successor's; if it is another one, the bridges finish first"""
     def __init__(
         self,
         *,
         state_version: _builtins.int = ...,
+        container: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state_version", b"state_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "state_version", b"state_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -282,6 +286,7 @@ class Observed(_message.Message):
     ENDED_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     version: _builtins.str
     revision: _builtins.int
@@ -301,6 +306,8 @@ class Observed(_message.Message):
     """CLOCK_MONOTONIC in seconds when this was read"""
     digest: _builtins.str
     """of the plan in force, as the plan has it"""
+    container: _builtins.str
+    """pid and mount namespace of the hub, as the kernel names them"""
     @_builtins.property
     def flows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObservedFlow]: ...
     @_builtins.property
@@ -328,10 +335,11 @@ class Observed(_message.Message):
         ended: _abc.Iterable[Global___ObservedEnd] | None = ...,
         clock: _builtins.float = ...,
         digest: _builtins.str = ...,
+        container: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "bytes_copied", b"bytes_copied", "clock", b"clock", "digest", b"digest", "ended", b"ended", "engine_cpu_seconds", b"engine_cpu_seconds", "engine_signals", b"engine_signals", "engine_wakeups", b"engine_wakeups", "flows", b"flows", "handovers", b"handovers", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "pid", b"pid", "revision", b"revision", "started", b"started", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "bytes_copied", b"bytes_copied", "clock", b"clock", "container", b"container", "digest", b"digest", "ended", b"ended", "engine_cpu_seconds", b"engine_cpu_seconds", "engine_signals", b"engine_signals", "engine_wakeups", b"engine_wakeups", "flows", b"flows", "handovers", b"handovers", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "pid", b"pid", "revision", b"revision", "started", b"started", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,8 @@ from mediamesh_protos import handover_pb2, hub_pb2
 
 STATE_VERSION = 2
 PATIENCE = 5.0
+PREPARATION = 30.0
+"""Until the old hub begins: in another container its bridges finish first."""
 AT_ONCE = 250
 _LENGTH = struct.Struct(">I")
 _FILLER = b"f"

@@ -10,9 +10,9 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from mediamesh_agent.hub import handover, plan_file
+from mediamesh_agent.hub import container, handover, plan_file
 from mediamesh_agent.hub.apply import Applier, instructions
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.book import Book
@@ -26,7 +26,7 @@ from mediamesh_agent.hub.root import CONTROL_BACKLOG, CONTROL_SOCKET, Root
 from mediamesh_agent.hub.service import Service
 from mediamesh_agent.hub.stock import StockLinks, stock_endpoints
 from mediamesh_agent.hub.succession import Inheritance
-from mediamesh_agent.hub.supervisor import Supervisor
+from mediamesh_agent.hub.supervisor import Supervisor, forget_pids
 from mediamesh_agent.hub.welcome import Welcome
 from mediamesh_native.engine import Engine
 from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
@@ -73,6 +73,8 @@ class Hub:
         for folder, listener in inheritance.doors.items():
             self.doors.adopt(folder, listener)
         told = {(one.connection, one.endpoint): one for one in instructions(self.plan.flows)}
+        if state.container != container.identity():
+            forget_pids(state.bridges)
         self.supervisor.restore(state.bridges, lambda connection, endpoint: told.get((connection, endpoint)))
 
     async def start(self) -> None:
@@ -157,19 +159,28 @@ class Hub:
         async with self._changing:
             if self.leaving.is_set():
                 raise HubError("HubStopping", "the hub is going down")
-            self.doors.shut()
-            self.control.shut()
             try:
+                bridges = await self._bridges_for(request.container)
+                self.doors.shut()
+                self.control.shut()
                 await self.stock.close()
                 await self.doors.settle(_SETTLE)
                 await self._settle_pools()
-                self._give(sock)
+                self._give(sock, bridges)
             finally:
                 if not self.handed_over:
                     self._resume()
                     await self._carry_out(self.plan)
         self.leaving.set()
         return None
+
+    async def _bridges_for(self, successors: str) -> Sequence[hub_pb2.ObservedBridge]:
+        """Describe the bridges to a successor; one in another container starts its own, so these finish first."""
+        bridges = self.supervisor.observed()
+        if bridges and successors != container.identity():
+            await self._end_politely(done_too=False)
+            forget_pids(bridges)
+        return bridges
 
     async def _settle_pools(self) -> None:
         making = [flow.making for flow in self.service.flows.values() if flow.making and not flow.making.done()]
@@ -178,18 +189,20 @@ class Hub:
             for task in late:
                 task.cancel()
 
-    def _give(self, sock: socket.socket) -> None:
+    def _give(self, sock: socket.socket, bridges: Sequence[hub_pb2.ObservedBridge]) -> None:
         """Block until it is done: while a successor takes over, nothing here may change."""
         asyncio.get_running_loop().remove_reader(self.service.engine.event_fd)
         self.service.on_engine_event()
         places = handover.Descriptors()
-        state = self._describe(places)
+        state = self._describe(places, bridges)
         began = time.monotonic()
         handover.give(sock, state, places.fds, self.service.engine.freeze)
         self.handed_over = True
         log.info("handed over %d descriptors in %.1f ms", len(places.fds), 1000 * (time.monotonic() - began))
 
-    def _describe(self, places: handover.Descriptors) -> handover_pb2.HandoverState:
+    def _describe(
+        self, places: handover.Descriptors, bridges: Sequence[hub_pb2.ObservedBridge]
+    ) -> handover_pb2.HandoverState:
         service = self.service
         state = handover_pb2.HandoverState(
             version=handover.STATE_VERSION,
@@ -204,8 +217,9 @@ class Hub:
             handovers=self.identity.handovers,
             last_attachment=service.last_number,
             flows=[handover.describe_flow(flow, places) for flow in service.flows.values()],
-            bridges=self.supervisor.observed(),
+            bridges=bridges,
             ended=service.book.observed(),
+            container=container.identity(),
         )
         state.descriptors = len(places.fds)
         return state
@@ -218,7 +232,7 @@ class Hub:
             self.service.stopping = True
             self.doors.remove_all()
             await self.doors.settle(0)
-            await self._unless_hurried(self._end_politely())
+            await self._unless_hurried(self._end_politely(done_too=True))
             await self._end_bridges(0.0)
             await self.stock.close()
             self._end_attachments()
@@ -226,10 +240,10 @@ class Hub:
             await self.control.close()
             self._give_back()
 
-    async def _end_politely(self) -> None:
-        await self.supervisor.stop("source", _FEEDERS)
+    async def _end_politely(self, *, done_too: bool) -> None:
+        await self.supervisor.stop("source", _FEEDERS, done_too=done_too)
         await self._drained()
-        await self.supervisor.stop("sink", _RECORDERS)
+        await self.supervisor.stop("sink", _RECORDERS, done_too=done_too)
 
     async def _unless_hurried(self, work: Awaitable[None]) -> None:
         working = asyncio.ensure_future(work)

@@ -1,7 +1,7 @@
 """The hub's process: command line, limits, signals, exit status.
 
-`ready` on stdout, once, says that the sockets are there and the last plan runs. Exit status: 0 after a shutdown or a
-handover, 1 if it could not start (the reason is the last line on stderr), 2 for a wrong command line.
+`ready` on stdout, once, says that the sockets are there and the last plan runs. Exit status: 0 after a shutdown, 1 if
+it could not start (the reason is the last line on stderr), 2 for a wrong command line, 3 after a handover.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from mediamesh_agent.hub.errors import HubError
 from mediamesh_agent.hub.hub import Hub
 from mediamesh_agent.hub.lag import watch_lag
 from mediamesh_agent.hub.memory import Budget, Machine
-from mediamesh_agent.hub.options import Options
+from mediamesh_agent.hub.options import HANDED_OVER, Options
 from mediamesh_agent.hub.pools import PoolMaker
 from mediamesh_agent.hub.root import Root
 
@@ -67,7 +67,7 @@ async def _run(options: Options) -> None:
     await hub.leaving.wait()
     lag.cancel()
     if hub.handed_over:
-        _vanish()
+        _vanish(HANDED_OVER)
     await hub.stop()
     log.info("stopped")
 
@@ -88,7 +88,7 @@ def _take_over(options: Options) -> Hub:
     return Hub(Root.inherit(path, inheritance.lock), maker, polling=options.polling, inheritance=inheritance)
 
 
-def _vanish(status: int = 0) -> NoReturn:
+def _vanish(status: int) -> NoReturn:
     """Leave without touching anything: what this process has open is another hub's."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from mediamesh_agent.hub import container
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import HubError
 from mediamesh_agent.hub.flows import Flow
@@ -45,6 +46,7 @@ def observe(
         bridges=supervisor.observed(),
         ended=service.book.observed(),
         clock=time.monotonic(),
+        container=container.identity(),
     )
 
 

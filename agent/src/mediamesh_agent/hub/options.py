@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+HANDED_OVER: Final = 3
+"""Exit status of a hub whose successor has everything."""
 
 
 @dataclass(frozen=True, slots=True)

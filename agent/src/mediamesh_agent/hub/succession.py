@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mediamesh_agent.hub import handover
+from mediamesh_agent.hub import container, handover
 from mediamesh_agent.hub.admission import POLICIES, Grant, Peer, RoleName
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
@@ -102,7 +102,7 @@ def take(root: Path, maker: PoolMaker, *, polling: bool) -> Inheritance:
     HubError
         There is no hub to take over from, or it did not hand over.
     """
-    with _connect(root) as sock:
+    with connect(root, handover.PREPARATION) as sock:
         try:
             return _take(sock, maker, polling=polling)
         except (OSError, EOFError, KeyError, ValueError) as error:
@@ -111,8 +111,10 @@ def take(root: Path, maker: PoolMaker, *, polling: bool) -> Inheritance:
 
 
 def _take(sock: socket.socket, maker: PoolMaker, *, polling: bool) -> Inheritance:
-    sock.sendall(framed(hub_pb2.HubRequest(handover=hub_pb2.Handover(state_version=handover.STATE_VERSION))))
+    request = hub_pb2.Handover(state_version=handover.STATE_VERSION, container=container.identity())
+    sock.sendall(framed(hub_pb2.HubRequest(handover=request)))
     reply = handover.receive(sock, hub_pb2.HubReply)
+    sock.settimeout(2 * handover.PATIENCE)
     if reply.WhichOneof("reply") != "done":
         raise HubError(reply.refused.reason or "HandoverFailed", reply.refused.message or "the running hub will not")
     state = _state(sock)
@@ -139,15 +141,16 @@ def _state(sock: socket.socket) -> handover_pb2.HandoverState:
     return state
 
 
-def _connect(root: Path) -> socket.socket:
+def connect(root: Path, patience: float) -> socket.socket:
+    """Return a connection to the hub that runs on `root`; raises HubError if there is none."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(2 * handover.PATIENCE)
+    sock.settimeout(patience)
     try:
         with _folder(root) as fd:
             sock.connect(f"/proc/self/fd/{fd}/{CONTROL_SOCKET}")
     except OSError as error:
         sock.close()
-        raise HubError("NoHub", f"there is no hub on {root} to take over from: {error.strerror}") from error
+        raise HubError("NoHub", f"there is no hub on {root}: {error.strerror}") from error
     return sock
 
 

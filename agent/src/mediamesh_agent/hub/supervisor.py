@@ -235,9 +235,16 @@ class Supervisor:
             else:
                 self._launcher.remove(lock)
 
-    async def stop(self, role: str, patience: float) -> None:
-        """End all bridges of a role: politely, then by force. May be called again, with less patience."""
-        leaving = {key: bridge for key, bridge in self._bridges.items() if bridge.instruction.role == role}
+    async def stop(self, role: str, patience: float, *, done_too: bool = True) -> None:
+        """End all bridges of a role: politely, then by force. May be called again, with less patience.
+
+        With `done_too` false those are still known that are done for good.
+        """
+        leaving = {
+            key: bridge
+            for key, bridge in self._bridges.items()
+            if bridge.instruction.role == role and (done_too or bridge.state is not BridgeState.STOPPED)
+        }
         await asyncio.gather(*(self._end(bridge, patience) for bridge in leaving.values()))
         for key in leaving:
             self._bridges.pop(key, None)
@@ -255,7 +262,7 @@ class Supervisor:
     def restore(
         self, bridges: Iterable[hub_pb2.ObservedBridge], find: Callable[[str, str], Instruction | None]
     ) -> None:
-        """Go on with a predecessor's bridges, before the first `arrange`."""
+        """Go on with a predecessor's bridges, before the first `arrange`; where their pid is 0 with new processes."""
         for observed in bridges:
             instruction = find(observed.connection, observed.endpoint)
             if instruction is None:
@@ -268,3 +275,9 @@ class Supervisor:
                 bridge.adopt(process)
             elif observed.state != BridgeState.STOPPED:
                 bridge.resume()
+
+
+def forget_pids(bridges: Iterable[hub_pb2.ObservedBridge]) -> None:
+    """Say of bridges of another container what can be said of them here: how they were, but not which process."""
+    for bridge in bridges:
+        bridge.pid = 0
