@@ -22,7 +22,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +29,7 @@ from pathlib import Path
 import pytest
 import yaml
 from docs_pages import ROOT, Block, blocks, pages
+from mediamesh_testing.waiting import wait_until
 
 from mediamesh_core import kinds
 
@@ -124,12 +124,10 @@ class Reader:
         )
 
     def _wait_for_the_hub(self, block: Block, process: subprocess.Popen[str]) -> None:
-        until = time.monotonic() + MINUTE
-        while not (self.mesh / "attach.sock").exists():
-            if process.poll() is not None or time.monotonic() > until:
-                process.terminate()
-                pytest.fail(f"{block}: no hub: {process.communicate()[0]}")
-            time.sleep(0.02)
+        socket = self.mesh / "attach.sock"
+        wait_until(lambda: socket.exists() or process.poll() is not None, f"the hub of {block}")
+        if process.poll() is not None:
+            pytest.fail(f"{block}: no hub: {process.communicate()[0]}")
 
 
 def command(block: Block) -> str:

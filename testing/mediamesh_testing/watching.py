@@ -16,11 +16,14 @@ class Watched(Protocol):
 
 
 def all_taken(hub: Watched, least: int = 0, connection: str = CAM) -> None:
-    """Wait until every sink has taken all that it was given, and the flow has come to frame number `least`."""
+    """Wait until all that a source sent before it left is taken, and the flow has come to frame number `least`.
+
+    A source that has left stays attached until the hub has passed on the last frame of its ring.
+    """
 
     def taken() -> bool:
         now = hub.flow(connection)
-        sinks = [one for one in now.attachments if one.role == "sink"]
-        return now.next_sequence >= least and all(one.received >= one.frames for one in sinks)
+        drained = all(one.role == "sink" and one.received >= one.frames for one in now.attachments)
+        return drained and now.next_sequence >= least
 
     wait_until(taken, lambda: f"all frames to be taken, and {least} at least: {hub.flow(connection)}")

@@ -30,8 +30,8 @@ def end_of_load(hub: HubUnderTest, actors: list[Actor]) -> None:
     for connection, feeding, takers in (("default/cam", actors[4], actors[:2]), (LARGE, actors[5], actors[2:4])):
         ended = feeding.end()
         assert ended["detached"] == 0
+        all_taken(hub, connection=connection)
         sequence = hub.flow(connection).next_sequence
-        all_taken(hub, sequence, connection)
         for report in (one.end() for one in takers):
             unharmed(report)
             assert report["flagged"] == []
