@@ -11,6 +11,7 @@ from bench.cases import (
     hub_cpu,
     import_time,
     latency,
+    planning,
     small_frames,
     stalled_sink,
     uhd_fan_out,
@@ -73,5 +74,8 @@ CASES = (
         stalled_sink.run,
     ),
     Case("attach", "attach to a flow with a 500 MB pool", "p99 ≤ 10 ms", attach.run),
+    Case(
+        "plan-10000", "`plan()` for 10,000 connections of 5 pods each on 200 nodes", "≤ 1 s, and linear", planning.run
+    ),
     Case("import", "`import mediamesh`", "≤ 80 ms, no NumPy imported", import_time.run),
 )

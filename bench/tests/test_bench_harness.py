@@ -26,6 +26,7 @@ ROWS_OF_THE_TARGETS = {
     "stalled-sink",
     "attach",
     "import",
+    "plan-10000",
 }
 FIELDS = {"name", "value", "unit", "target", "holds", "peer", "peer_value", "command", "machine"}
 

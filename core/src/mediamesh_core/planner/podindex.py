@@ -21,12 +21,9 @@ class PodIndex:
         self._found: dict[tuple[str, frozenset[_Label]], tuple[Pod, ...]] = {}
         for pod in pods:
             if pod.node:
-                self._add(pod)
-
-    def _add(self, pod: Pod) -> None:
-        self._spaces[pod.namespace].append(pod)
-        for label in pod.labels.items():
-            self._labelled[pod.namespace, label].append(pod)
+                self._spaces[pod.namespace].append(pod)
+                for label in pod.labels.items():
+                    self._labelled[pod.namespace, label].append(pod)
 
     def matching(self, namespace: str, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         """Return the namespace's pods with these labels, oldest first."""
@@ -37,11 +34,10 @@ class PodIndex:
         return found
 
     def _search(self, namespace: str, wanted: frozenset[_Label]) -> tuple[Pod, ...]:
-        buckets = {label: self._labelled.get((namespace, label), []) for label in wanted}
-        rarest = min(buckets, key=lambda label: len(buckets[label]), default=None)
-        found = buckets.pop(rarest) if rarest else self._spaces.get(namespace, [])
-        for name, value in buckets:
-            found = [pod for pod in found if pod.labels.get(name) == value]
+        buckets = [self._labelled.get((namespace, label), []) for label in wanted]
+        found = min(buckets, key=len) if buckets else self._spaces.get(namespace, [])
+        for key, value in wanted if len(buckets) > 1 else ():
+            found = [pod for pod in found if pod.labels.get(key) == value]
         return tuple(sorted(found, key=_age))
 
     def mounted_by_node(self) -> dict[str, list[str]]:
