@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 EXAMPLES = """The kind of file follows from its name: .y4m, .wav and .raw are written as they are, .mkv, .mp4 and .mov
-are encoded by PyAV (package mediamesh-bridges). - is standard output.
+are encoded by PyAV (package mediamesh-bridges). - is standard output, in what players know by itself: y4m for planar
+YCbCr, wav for PCM, nut for most other pictures (needs PyAV). Everything else, and --as raw, is the bare frames one
+behind the other; a player has to be told what they are.
 
 examples:
   mediamesh receive cam1 film.mkv                   until Ctrl-C
   mediamesh receive cam1 film.y4m --count 100
   mediamesh receive cam1 - --duration 10 | ffplay -
+  mediamesh receive cam1 - --as raw | ffplay -f rawvideo -pixel_format uyvy422 -video_size 1280x720 -framerate 25 -
+  mediamesh receive sound - --as raw | ffplay -f s24be -sample_rate 48000 -ch_layout stereo -
+  mediamesh receive h264cam - | ffplay -f h264 -
   mediamesh receive cam1 all.raw --endpoint archive --json
 """
 
@@ -39,7 +44,7 @@ class ReceiveCommand:
         parser.add_argument("file", metavar="FILE", help="where to; - is standard output")
         parser.add_argument("--count", type=int, help="end after so many frames")
         parser.add_argument("--duration", type=float, metavar="SECONDS", help="end so long after the first frame")
-        parser.add_argument("--as", dest="kind", choices=streams.KINDS, help="whatever the name says")
+        parser.add_argument("--as", dest="kind", choices=streams.WRITTEN, help="whatever the name says")
         parser.add_argument("--codec", help="FFmpeg's name of an encoder")
         parser.add_argument("--force", action="store_true", help="overwrite FILE")
         parser.add_argument(
@@ -80,13 +85,13 @@ def _sink(args: Namespace, progress: Progress) -> LimitedSink:
 
 
 def _record(sink: LimitedSink, args: Namespace) -> None:
-    kind = streams.kind_of(args.file, args.kind, sink.format)
+    kind = streams.kind_of(args.file, args.kind, sink.format, streams.WRITTEN)
     if kind is None:
         bridged.run(sink, args.file, {"codec": args.codec} if args.codec else {}, force=args.force)
         return
     opening = streams.header(kind, sink.format)  # refuses what the kind cannot hold before a file is made or emptied
     with streams.writing(args.file, force=args.force) as file:
-        writer = streams.Writer(kind, file, sink.format, opening)
+        writer = streams.writer(kind, file, sink.format, opening)
         for frame in sink:
             with frame, frame.buffer as payload:
                 writer.write(payload)

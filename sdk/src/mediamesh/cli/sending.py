@@ -48,7 +48,7 @@ class SendCommand:
         parser.add_argument("--count", type=int, help="end after so many frames")
         parser.add_argument("--rate", type=Fraction, metavar="FRAMES/S", help="instead of the connection's own")
         parser.add_argument("--fast", action="store_true", help="as fast as the sinks allow")
-        parser.add_argument("--as", dest="kind", choices=streams.KINDS, help="whatever the name says")
+        parser.add_argument("--as", dest="kind", choices=streams.READ, help="whatever the name says")
         parser.add_argument("--json", action="store_true", help="print a JSON object at the end")
         add_end_options(parser)
 
@@ -72,7 +72,7 @@ def _source(args: Namespace, progress: Progress) -> LimitedSource:
 
 
 def _play(source: LimitedSource, args: Namespace) -> None:
-    kind = None if args.file is None else streams.kind_of(args.file, args.kind, source.format)
+    kind = None if args.file is None else streams.kind_of(args.file, args.kind, source.format, streams.READ)
     if args.file is not None and kind is None:
         bridged.run(source, args.file, {"loop": args.loop})
         return

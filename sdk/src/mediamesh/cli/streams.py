@@ -1,30 +1,33 @@
-"""The plain streams that need no library: y4m, wav and raw, from and to files and pipes."""
+"""Streams from and to files and pipes: y4m, wav and raw, which need no library, and nut for other pictures."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from mediamesh.cli import wav, y4m
+from mediamesh.cli import nut, wav, y4m
 from mediamesh.errors import UnsuitableFile
 from mediamesh_core.formats import AudioFormat, Format, VideoFormat
 
-KINDS = ("y4m", "wav", "raw")
+READ = ("y4m", "wav", "raw")
+WRITTEN = (*READ, "nut")
 
 
-def kind_of(name: str, chosen: str | None, format: Format) -> str | None:
+def kind_of(name: str, chosen: str | None, format: Format, kinds: Collection[str]) -> str | None:
     """Return which of the kinds a file is; None if it is for PyAV. Pipes are what fits the format best."""
     suffix = Path(name).suffix.removeprefix(".").lower()
-    if chosen or suffix in KINDS:
+    if chosen or suffix in kinds:
         return chosen or suffix
     if name != "-":
         return None
     if isinstance(format, VideoFormat) and format.pixel_format in y4m.SPACES:
         return "y4m"
-    return "wav" if isinstance(format, AudioFormat) and format.sample_format in wav.KINDS else "raw"
+    if isinstance(format, AudioFormat) and format.sample_format in wav.KINDS:
+        return "wav"
+    return "nut" if "nut" in kinds and nut.holds(format) else "raw"
 
 
 def payloads(kind: str, file: BinaryIO, format: Format) -> Iterator[bytes]:
@@ -38,12 +41,31 @@ def payloads(kind: str, file: BinaryIO, format: Format) -> Iterator[bytes]:
 
 def header(kind: str, format: Format) -> bytes:
     """Return what a stream of the kind begins with; raises UnsuitableFile if it cannot hold the format."""
-    if kind == "raw":
+    if kind == "nut":
+        nut.check(format)
+    if kind in {"raw", "nut"}:
         return b""
     return y4m.header(format) if kind == "y4m" else wav.header(format)
 
 
-class Writer:
+class Writer(Protocol):
+    """Where frames are put."""
+
+    def write(self, payload: memoryview) -> None:
+        """Add one frame."""
+
+    def finish(self) -> None:
+        """Complete the stream."""
+
+
+def writer(kind: str, file: BinaryIO, format: Format, opening: bytes) -> Writer:
+    """Return what writes a stream that begins with `opening`, its `header`."""
+    if kind == "nut" and isinstance(format, VideoFormat):
+        return nut.NutWriter(file, format)
+    return PlainWriter(kind, file, format, opening)
+
+
+class PlainWriter:
     """Puts frames one behind the other, after the header."""
 
     def __init__(self, kind: str, file: BinaryIO, format: Format, opening: bytes) -> None:
