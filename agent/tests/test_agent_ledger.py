@@ -50,8 +50,8 @@ def test_histograms_are_added_bucket_by_bucket() -> None:
 
 
 def test_since_is_the_reverse_of_plus() -> None:
-    one = Counted(5, 500, 4, 1, 0, histogram(b1=4))
-    other = Counted(2, 200, 2, 0, 1, histogram(b1=1, b7=1))
+    one = Counted(5, 500, 4, 1, 3, 0, histogram(b1=4))
+    other = Counted(2, 200, 2, 0, 1, 1, histogram(b1=1, b7=1))
     assert one.plus(other).since(one) == other
 
 

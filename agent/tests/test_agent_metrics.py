@@ -41,7 +41,7 @@ def agent(tmp_path: Path) -> Agent:
     bridge = hub_pb2.ObservedBridge(connection=FILM, endpoint="film", bridge="file", pid=9, state="Running", restarts=2)
     source = attachment(1, "film", 120, role="source", received=0, bytes=1200)
     sink = attachment(
-        2, "checker", 110, bytes=1100, dropped=4, occupancy=3, reattached=1, latency=histogram(b1=100, b40=6)
+        2, "checker", 110, bytes=1100, damaged=2, dropped=4, occupancy=3, reattached=1, latency=histogram(b1=100, b40=6)
     )
     ended = [hub_pb2.ObservedEnd(connection=FILM, endpoint="page", reason="BadReturn", count=3)]
     return knowing(
@@ -58,6 +58,7 @@ def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent) -> Non
     assert value(families, "mediamesh_hub_bytes_total", **source, direction="in") == 1200
     assert value(families, "mediamesh_hub_bytes_total", **sink, direction="out") == 1100
     assert value(families, "mediamesh_hub_frames_received_total", **sink) == 110
+    assert value(families, "mediamesh_hub_frames_damaged_total", **sink) == 2
     assert value(families, "mediamesh_hub_frames_dropped_total", **sink, reason="QueueFull") == 4
     assert value(families, "mediamesh_hub_reattached_total", **sink) == 1
     assert value(families, "mediamesh_hub_ring_occupancy_ratio", **sink) == 0.75

@@ -100,6 +100,7 @@ class FakeFrame:
     time: int
     duration: int = 0
     flags: int = 1
+    status: int = 0
 
     @property
     def buffer(self) -> memoryview:

@@ -13,6 +13,7 @@ from mediamesh_testing.hub import HubUnderTest, running_hub
 from mediamesh_testing.plans import planned
 from mediamesh_testing.waiting import PATIENCE, wait_until
 
+from mediamesh.frames import Status
 from mediamesh.source import Source
 from mediamesh_bridges.file.left_out import MOST_IN_A_ROW
 from mediamesh_protos import plan_pb2
@@ -132,6 +133,18 @@ def test_a_film_that_is_not_there_is_said_and_tried_again(hub: HubUnderTest, tmp
     wait_until(lambda: "FileUnusable: cannot open 'clip.mp4'" in hub.bridge("player").last_error, "the reason")
     (tmp_path / "away.mp4").rename(tmp_path / "clip.mp4")
     wait_until(lambda: grown(tmp_path / ".cam.mkv.part", 20_000), "frames are recorded")
+
+
+def test_damaged_pictures_are_recorded_and_told_once(hub: HubUnderTest) -> None:
+    hub.apply(*planned(APPLICATION))
+    with Source("default/film", root=hub.root) as source:
+        wait_until(lambda: attached(hub, "recorder"), "the recorder waits for frames")
+        for _ in range(3):
+            source.send(bytes(4608), status=Status.PARTIAL, timeout=PATIENCE)
+        wait_until(lambda: hub.attachments("sink")[0].damaged == 3, "the frames are recorded")
+        hub.apply()
+        wait_until(lambda: "3 of frames 0 to 2 came damaged (3 partial, 0 corrupt)" in hub.log, "the word of it")
+    assert hub.log.count("came damaged") == 1
 
 
 def test_pictures_of_a_wrong_length_are_seen_in_the_status(hub: HubUnderTest, tmp_path: Path) -> None:

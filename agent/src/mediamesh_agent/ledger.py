@@ -26,6 +26,7 @@ class Counted(NamedTuple):
     bytes: int = 0
     received: int = 0
     dropped: int = 0
+    damaged: int = 0
     reattached: int = 0
     latency: tuple[int, ...] = (0,) * BUCKETS
 
@@ -36,6 +37,7 @@ class Counted(NamedTuple):
             self.bytes + other.bytes,
             self.received + other.received,
             self.dropped + other.dropped,
+            self.damaged + other.damaged,
             self.reattached + other.reattached,
             tuple(map(int.__add__, self.latency, other.latency)),
         )
@@ -47,6 +49,7 @@ class Counted(NamedTuple):
             self.bytes - earlier.bytes,
             self.received - earlier.received,
             self.dropped - earlier.dropped,
+            self.damaged - earlier.damaged,
             self.reattached - earlier.reattached,
             tuple(map(int.__sub__, self.latency, earlier.latency)),
         )
@@ -74,6 +77,7 @@ def _counted(attachment: hub_pb2.ObservedAttachment) -> Counted:
         attachment.bytes,
         attachment.received,
         attachment.dropped,
+        attachment.damaged,
         attachment.reattached,
         latency,
     )

@@ -84,6 +84,12 @@ METRICS: Final = (
     ),
     Metric("mediamesh_hub_frames_received_total", "counter", "Frames taken by sinks, by their own count.", _ENDPOINT),
     Metric(
+        "mediamesh_hub_frames_damaged_total",
+        "counter",
+        "Received frames whose source says that they are partial or corrupt, by the sinks' own count.",
+        _ENDPOINT,
+    ),
+    Metric(
         "mediamesh_hub_frames_dropped_total",
         "counter",
         "Frames that a sink did not get; QueueFull: it was too slow for its delivery policy dropOldest.",
@@ -141,6 +147,7 @@ class AgentCollector(Collector):
         yield _family("mediamesh_hub_frames_total", [(labels, counted.frames) for labels, counted in ways])
         yield _family("mediamesh_hub_bytes_total", [(labels, counted.bytes) for labels, counted in ways])
         yield _family("mediamesh_hub_frames_received_total", [(key, sink.received) for key, sink in sinks.items()])
+        yield _family("mediamesh_hub_frames_damaged_total", [(key, sink.damaged) for key, sink in sinks.items()])
         dropped = [((*key, "QueueFull"), sink.dropped) for key, sink in sinks.items()]
         yield _family("mediamesh_hub_frames_dropped_total", dropped)
         yield _family("mediamesh_hub_reattached_total", [(key, end.reattached) for key, end in endpoints.items()])

@@ -49,6 +49,7 @@ class Part:
     frames: int
     received: int
     dropped: int
+    damaged: int
     latency: Latency | None
     occupancy: int
     queue: int
@@ -289,6 +290,7 @@ class _Scene:
             frames=totals.frames,
             received=totals.received,
             dropped=totals.dropped,
+            damaged=totals.damaged,
             latency=self.rates.latency(key) if self.rates and role == "sink" else None,
             occupancy=fullest.occupancy if fullest else 0,
             queue=fullest.queue if fullest else queue,

@@ -46,3 +46,13 @@ def test_bytes_are_counted_for_each_end(hub: HubUnderTest) -> None:
         assert counted == {"in": 1010, "early": 1010, "late": 10}
         hub.succeed()
         assert {one.endpoint: one.bytes for one in hub.flow().attachments if one.role == "source"} == {"in": 1010}
+
+
+def test_damaged_frames_are_counted_where_they_are_received(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    with mediamesh.open_sink("cam", timeout=30) as taking, mediamesh.open_source("cam", timeout=30) as source:
+        for status in (mediamesh.Status.PARTIAL, mediamesh.Status.COMPLETE, mediamesh.Status.CORRUPT):
+            source.send(b"picture", status=status, timeout=30)
+            with taking.receive(30) as frame:
+                assert frame.status == status
+        assert [one.damaged for one in hub.attachments("sink")] == [2]

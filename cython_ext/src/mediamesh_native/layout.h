@@ -52,7 +52,8 @@ typedef struct {
   uint8_t pad0[56];
   uint64_t received; /* client */
   uint64_t returned; /* client */
-  uint8_t pad1[48];
+  uint64_t damaged; /* client */
+  uint8_t pad1[40];
   uint64_t latency[MM_LATENCY_BUCKETS]; /* client */
 } mm_extension;
 

@@ -37,6 +37,7 @@ cdef extern from "layout.h" nogil:
         uint64_t claim
         uint64_t received
         uint64_t returned
+        uint64_t damaged
         uint64_t latency[96]
 
     ctypedef struct mm_header:

@@ -31,6 +31,7 @@ cdef class SinkPort(Port):
     cdef uint16_t m2s_tail
     cdef uint64_t received
     cdef uint64_t returned
+    cdef uint64_t damaged
     cdef uint64_t latency[96]
 
     def __cinit__(self):
@@ -96,6 +97,9 @@ cdef class SinkPort(Port):
             raise ValueError("the hub described a frame outside its pool")
         frame.mapping, frame.desc, frame.port, frame.header_size = mapping, desc[0], self, self.header_size
         frame._read_header(info)
+        if frame.status:
+            self.damaged += 1
+            mm_store64(&self.extension.damaged, self.damaged)
         self.outstanding += 1
         self.last_sequence = <int64_t> info.sequence
         self._count(frame.sent)

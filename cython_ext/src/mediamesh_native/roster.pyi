@@ -11,7 +11,7 @@ _Policy: TypeAlias = Literal["dropOldest", "block", "disconnect"]
 POLICIES: dict[str, int]
 
 class Counters(NamedTuple):
-    """Numbers of one attachment; `received` and `latency` are its client's own word."""
+    """Numbers of one attachment; `received`, `damaged` and `latency` are its client's own word."""
 
     frames: int
     received: int
@@ -19,6 +19,7 @@ class Counters(NamedTuple):
     occupancy: int
     latency: tuple[int, ...]
     bytes: int  # payload of `frames`
+    damaged: int  # of those received
 
 class Roster(FlowTable):
     def add_source(

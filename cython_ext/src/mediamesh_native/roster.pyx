@@ -25,7 +25,7 @@ from mediamesh_native.stockrings cimport StockRings
 
 POLICIES = {"dropOldest": DROP_OLDEST, "block": BLOCK, "disconnect": DISCONNECT}
 
-Counters = namedtuple("Counters", "frames received dropped occupancy latency bytes")
+Counters = namedtuple("Counters", "frames received dropped occupancy latency bytes damaged")
 
 
 cdef class Roster(FlowTable):
@@ -337,19 +337,19 @@ cdef class Roster(FlowTable):
         cdef uint32_t i
         cdef list latency = []
         if peer.role == SOURCE:
-            return Counters(peer.frames, 0, peer.dropped, peer.posted, (), peer.bytes)
+            return Counters(peer.frames, 0, peer.dropped, peer.posted, (), peer.bytes, 0)
         take_returns(self.state, peer)
         if peer.stock != NULL:
-            return Counters(peer.frames, 0, peer.dropped, peer.queue - peer.free_slot_count, (), peer.bytes)
+            return Counters(peer.frames, 0, peer.dropped, peer.queue - peer.free_slot_count, (), peer.bytes, 0)
         for i in range(MM_LATENCY_BUCKETS):
             latency.append(mm_load64(&peer.extension.latency[i]))
         return Counters(
             peer.frames, mm_load64(&peer.extension.received), peer.dropped, peer.queue - peer.free_slot_count, tuple(latency),
-            peer.bytes,
+            peer.bytes, mm_load64(&peer.extension.damaged),
         )
 
     def counters(self, attachment):
-        """The numbers of one attachment; `received` and `latency` are the client's own word."""
+        """The numbers of one attachment; `received`, `damaged` and `latency` are the client's own word."""
         cdef Attachment *peer = self._peer(attachment)
         self._lock()
         result = self._count(peer)

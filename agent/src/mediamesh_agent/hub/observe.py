@@ -106,6 +106,7 @@ def _attachment(attachment: Attachment, service: Service) -> hub_pb2.ObservedAtt
         bytes=counters.bytes,
         received=counters.received,
         dropped=counters.dropped,
+        damaged=counters.damaged,
         occupancy=counters.occupancy,
         queue=grant.queue,
         policy=grant.policy or "",

@@ -73,6 +73,7 @@ function figures(part) {
     rows[0] = ["", "received", count(part.received)];
     if (part.latency) rows.push(["", "p50", duration(part.latency.p50)], ["", "p99", duration(part.latency.p99)], ["", "max", duration(part.latency.max)]);
     rows.push([part.dropped ? "warn" : "", "dropped", count(part.dropped)]);
+    if (part.damaged) rows.push(["warn", "damaged", count(part.damaged)]);
   }
   rows.push(["", "", `${fixed(part.megabits)} Mbit/s`]);
   if (part.reattached) rows.push(["", "reattached", count(part.reattached)]);

@@ -15,6 +15,7 @@ from contextlib import suppress
 from mediamesh.bridge import BridgeContext, Role
 from mediamesh.errors import Interrupted
 from mediamesh_bridges.file.clock import SystemClock, utc_seconds
+from mediamesh_bridges.file.damage import Damage
 from mediamesh_bridges.file.left_out import LeftOut
 from mediamesh_bridges.file.media import MediaPath
 from mediamesh_bridges.file.player import Player
@@ -67,9 +68,12 @@ def _record(context: BridgeContext) -> None:
     left_out = LeftOut(_log.warning, time.monotonic)
     with context.open_sink() as sink:
         recorder = Recorder(context.media_root, settings, sink.format, utc_seconds, left_out)
+        damage = Damage(_log.warning, time.monotonic)
         with suppress(Interrupted):
             while not context.stopping.is_set():
                 with sink.receive() as frame:
                     recorder.record(frame)
+                    damage.see(frame)
+        damage.finish()
         left_out.finish()
         recorder.close()

@@ -29,5 +29,9 @@ class ReceivedFrame(Protocol):
         """Key frame, discontinuity, end of stream."""
 
     @property
+    def status(self) -> int:
+        """Complete, partial or corrupt: `mediamesh.Status`."""
+
+    @property
     def buffer(self) -> memoryview:
         """The payload."""

@@ -51,6 +51,7 @@ def attachment_facts(attachment: hub_pb2.ObservedAttachment) -> dict[str, object
         "bytes": attachment.bytes,
         "received": attachment.received,
         "dropped": attachment.dropped,
+        "damaged": attachment.damaged,
         "occupancy": attachment.occupancy,
         "queue": attachment.queue,
         "policy": attachment.policy,
