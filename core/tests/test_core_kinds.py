@@ -10,7 +10,7 @@ import yaml
 
 from mediamesh_core.errors import UserError
 from mediamesh_core.formats import BlobFormat
-from mediamesh_core.kinds import InvalidKinds, MediaConnection, load
+from mediamesh_core.kinds import InvalidKinds, MediaConnection, from_object, load
 
 Spec = dict[str, Any]
 WRONG_LINES = ("kind: MediaConection", "      policy: dropoldest", "      queue: 0", "[1]")
@@ -134,6 +134,19 @@ def test_long_lists_are_cut() -> None:
     assert len(problems) == 200
     with pytest.raises(InvalidKinds, match=r"… and 150 more$"):
         load(yaml.safe_dump(document() | {"spec": document()["spec"] | {"sinks": [{"nam": "a"} for _ in range(100)]}}))
+
+
+def test_an_object_is_read_as_a_text_is() -> None:
+    assert from_object(document()) == read(lambda spec: None)
+
+
+def test_an_object_that_is_wrong_is_answered_without_lines() -> None:
+    wrong = document()
+    wrong["spec"]["sinks"][0]["delivery"] = {"queue": 0, "polcy": "block"}
+    with pytest.raises(InvalidKinds) as refusal:
+        from_object(wrong)
+    assert len(refusal.value.problems) == 2
+    assert all(problem.startswith("spec.sinks[0].delivery.") for problem in refusal.value.problems)
 
 
 def test_refusal_can_be_pickled() -> None:

@@ -1,13 +1,14 @@
 """The kinds that people write, group `mediamesh.io/v1alpha1`, and how they are read.
 
 `load` takes the text of a YAML file and gives `MediaConnection` objects, or one
-`UserError` that lists everything that is wrong with it. This package alone imports pydantic and
+`UserError` that lists everything that is wrong with it; `from_object` does so with an object of the
+API server. This package alone imports pydantic and
 yaml: what goes further into mediamesh are formats and plans.
 """
 
 from mediamesh_core.kinds.connection import API_VERSION, Delivery, MediaConnection, Metadata, Pool, Sink, Source, Spec
 from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
-from mediamesh_core.kinds.loading import InvalidKinds, load
+from mediamesh_core.kinds.loading import InvalidKinds, from_object, load
 from mediamesh_core.kinds.payload import Payload
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "Sink",
     "Source",
     "Spec",
+    "from_object",
     "load",
 ]

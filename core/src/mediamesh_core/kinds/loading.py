@@ -1,4 +1,4 @@
-"""From a YAML text to connections, or to the list of everything that is wrong with it."""
+"""From a YAML text, or a Kubernetes object, to connections, or to the list of everything that is wrong with it."""
 
 from collections.abc import Iterator
 
@@ -48,6 +48,20 @@ def load(text: str, source_name: str = "<text>") -> list[MediaConnection]:
     if found:
         raise InvalidKinds(found)
     return connections
+
+
+def from_object(value: object) -> MediaConnection:
+    """Return the connection in a Kubernetes object.
+
+    Raises
+    ------
+    InvalidKinds
+        Lists everything that is wrong as "field: what, and what to write instead".
+    """
+    try:
+        return MediaConnection.model_validate(value)
+    except ValidationError as error:
+        raise InvalidKinds([problem for _, problem in problems(error, MediaConnection)]) from error
 
 
 def _read(text: str, source_name: str, found: list[str]) -> Iterator[Document]:

@@ -1,0 +1,89 @@
+"""The kopf edge: what the API server tells of is put into the world, and its key into the queue. Nothing else.
+
+kopf calls an `on.event` handler once and drops its errors, so nothing that can fail is done in one: no request, no
+decision. Of kopf this uses the watching alone, with its lists, bookmarks and reconnects; it stores nothing in objects
+and posts nothing. Retries and backoff are the queue's; what a broken watch has missed, the `census` finds.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import kopf
+
+from mediamesh_operator.world import World
+
+GROUP: Final = "mediamesh.io"
+_WORKERS: Final = 50
+_IDLE: Final = 0.02
+"""Seconds after which kopf's worker of an object ends: it must not hold one of `_WORKERS` places for long."""
+Event = Mapping[str, Any]
+"""`type`: None (from a list), ADDED, MODIFIED or DELETED; `object`: the body."""
+
+
+async def watch(world: World, changed: Callable[[str, str], None], pod_fields: str, stop: asyncio.Event) -> None:
+    """Keep `world` as the cluster is, and tell `changed` the kind and name of what is another; until `stop`."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+    edge = Edge(world, changed)
+    _register(registry, edge)
+    await kopf.operator(
+        registry=registry, settings=_settings(pod_fields), standalone=True, clusterwide=True, stop_flag=stop
+    )
+
+
+def _register(registry: kopf.OperatorRegistry, edge: "Edge") -> None:
+    kopf.on.event(GROUP, "mediaconnections", registry=registry)(edge.connection)
+    kopf.on.event(GROUP, "medianetworks", registry=registry)(edge.network)
+    kopf.on.event("", "v1", "nodes", registry=registry)(edge.node)
+    kopf.on.event("", "v1", "pods", registry=registry)(edge.pod)
+
+
+class Edge:
+    """The handlers. They get the body as it came: kopf's own view of it makes another view at every step."""
+
+    def __init__(self, world: World, changed: Callable[[str, str], None]) -> None:
+        self._world = world
+        self._changed = changed
+
+    async def connection(self, event: Event, **_: Any) -> None:
+        """A MediaConnection is another, or gone."""
+        put = self._world.drop_connection if event["type"] == "DELETED" else self._world.put_connection
+        self._changed("connection", put(event["object"]))
+
+    async def network(self, **_: Any) -> None:
+        """A MediaNetwork is another, or gone; plans do not look at networks yet."""
+
+    async def node(self, event: Event, **_: Any) -> None:
+        """A Node is another, or gone."""
+        put = self._world.drop_node if event["type"] == "DELETED" else self._world.put_node
+        if put(event["object"]):
+            self._changed("node", event["object"]["metadata"]["name"])
+
+    async def pod(self, event: Event, **_: Any) -> None:
+        """A pod is another, or gone."""
+        put = self._world.drop_pod if event["type"] == "DELETED" else self._world.put_pod
+        if put(event["object"]):
+            self._changed("pod", event["object"]["metadata"]["uid"])
+
+
+def _settings(pod_fields: str) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.queueing.worker_limit = _WORKERS
+    settings.queueing.idle_timeout = _IDLE
+    settings.watching.chunk_size = 500
+    settings.watching.field_selectors["pods"] = pod_fields
+    settings.networking.request_timeout = 30
+    settings.persistence.finalizer = f"{GROUP}/operator"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"operator.{GROUP}")
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"operator.{GROUP}")
+    return settings
+
+
+def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
+    """As `storage` does: by KUBECONFIG where that is set, else as the pod's service account."""
+    login = kopf.login_with_kubeconfig if os.environ.get("KUBECONFIG") else kopf.login_with_service_account
+    return login(**arguments)

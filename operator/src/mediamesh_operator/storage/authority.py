@@ -1,0 +1,69 @@
+"""The Secret of the CA and the ConfigMap with what agents trust.
+
+Both are written only in the version that was read, so of two replicas that make a CA at the same time one gets
+`ObjectConflict` and reads what the other made.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from mediamesh_operator.errors import AuthorityUnusable, ObjectMissing
+from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, Api
+
+BUNDLE_KEY = "ca.crt"
+_LABELS = {"app.kubernetes.io/name": "mediamesh", "app.kubernetes.io/managed-by": "mediamesh-operator"}
+
+
+class AuthorityStore:
+    """The CA of one installation, by the names of its two objects."""
+
+    def __init__(self, api: Api, namespace: str, secret: str, config_map: str) -> None:
+        self._api = api
+        self._base = f"/api/v1/namespaces/{namespace}"
+        self._secret = secret
+        self._config_map = config_map
+
+    async def read(self) -> tuple[dict[str, bytes], str]:
+        """Return the Secret's data and its version; ({}, "") if there is none."""
+        try:
+            found = await self._api.request("GET", f"{self._base}/secrets/{self._secret}")
+        except ObjectMissing:
+            return {}, ""
+        try:
+            data = {key: b64decode(value, validate=True) for key, value in (found.get("data") or {}).items()}
+        except ValueError as error:
+            raise AuthorityUnusable(f"the Secret {self._secret} holds something that is not base64") from error
+        return data, str(found["metadata"]["resourceVersion"])
+
+    async def write(self, data: Mapping[str, bytes], version: str) -> str:
+        """Write the Secret if it is still `version` ("": if there is none); return the new version."""
+        metadata: dict[str, Any] = {"name": self._secret, "labels": _LABELS}
+        body: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata}
+        body["data"] = {key: b64encode(value).decode() for key, value in data.items()}
+        if version:
+            metadata["resourceVersion"] = version
+            answer = await self._api.request("PUT", f"{self._base}/secrets/{self._secret}", body=body)
+        else:
+            answer = await self._api.request("POST", f"{self._base}/secrets", body=body)
+        return str(answer["metadata"]["resourceVersion"])
+
+    async def published(self) -> bytes:
+        """Return the bundle that agents are given; empty if there is none."""
+        try:
+            found = await self._api.request("GET", f"{self._base}/configmaps/{self._config_map}")
+        except ObjectMissing:
+            return b""
+        return str((found.get("data") or {}).get(BUNDLE_KEY) or "").encode()
+
+    async def publish(self, bundle: bytes) -> None:
+        """Give agents `bundle` to trust."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": self._config_map, "labels": _LABELS},
+            "data": {BUNDLE_KEY: bundle.decode()},
+        }
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        path = f"{self._base}/configmaps/{self._config_map}"
+        await self._api.request("PATCH", path, body=body, query=query, content_type=APPLY)

@@ -1,0 +1,49 @@
+import asyncio
+from typing import Any
+
+from operator_bodies import AGENTS, ROOT, connection, node, pod
+
+from mediamesh_operator.handlers import Edge
+from mediamesh_operator.world import World
+
+
+def played(*events: tuple[str, str | None, dict[str, Any]]) -> tuple[World, list[tuple[str, str]]]:
+    """Give the handlers these events, as kopf would."""
+    world, told = World(AGENTS, ROOT), list[tuple[str, str]]()
+    edge = Edge(world, lambda kind, name: told.append((kind, name)))
+
+    async def scene() -> None:
+        for handler, kind, body in events:
+            event = {"type": kind, "object": body}
+            await getattr(edge, handler)(type=kind, event=event, body=body, logger=None, memo=None)
+
+    asyncio.run(scene())
+    return world, told
+
+
+def test_what_there_is_and_what_changes_goes_into_the_world_and_its_key_into_the_queue() -> None:
+    world, told = played(
+        ("connection", None, connection()), ("node", "ADDED", node()), ("pod", "MODIFIED", pod()), ("network", None, {})
+    )
+    assert told == [("connection", "studio/cam1"), ("node", "node-a"), ("pod", "uid-camera-0")]
+    assert (set(world.connections), set(world.nodes), set(world.pods)) == (
+        {"studio/cam1"},
+        {"node-a"},
+        {"uid-camera-0"},
+    )
+
+
+def test_what_is_deleted_leaves_the_world() -> None:
+    world, told = played(
+        *((kind, None, body) for kind, body in (("connection", connection()), ("node", node()), ("pod", pod()))),
+        *((kind, "DELETED", body) for kind, body in (("connection", connection()), ("node", node()), ("pod", pod()))),
+    )
+    assert told[3:] == [("connection", "studio/cam1"), ("node", "node-a"), ("pod", "uid-camera-0")]
+    assert not world.connections
+    assert not world.nodes
+    assert not world.pods
+
+
+def test_what_makes_no_difference_wakes_nobody() -> None:
+    _, told = played(("node", None, node()), ("node", "MODIFIED", node(resourceVersion="2")), ("pod", "DELETED", pod()))
+    assert told == [("node", "node-a")]
