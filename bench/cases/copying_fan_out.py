@@ -60,7 +60,7 @@ def _judge(mesh: list[float], hub: list[float], copies: list[tuple[float, float]
             f"{ratio:.0f} times less: {ours:.0f} µs of the engine against {theirs:.0f} µs per frame to {SINKS} sinks; "
             f"{theirs / statistics.median(hub):.0f} times with the hub's event loop, at {RATE:.0f} frames/s"
         ),
-        limit="The copies are bound by memory bandwidth, ours by eventfd writes",
+        limit="The copies are bound by memory bandwidth, ours by wake-ups",
         peer="memmove per sink",
         peer_value=1.0,
         details={

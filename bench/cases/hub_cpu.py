@@ -93,7 +93,7 @@ def _judge(rounds: dict[str, list[Costs]]) -> Outcome:
             f"{large:.2f} µs of the engine, {large / small:.2f} times that of 64 kB; a bare wake-up costs {floor:.2f} "
             f"µs here; {hub:.1f} µs with the hub's event loop"
         ),
-        limit="The eventfd write that wakes a sleeping sink; on virtual machines each may be an exit to the hypervisor",
+        limit="The signal that wakes a sleeping sink; on virtual machines each may be an exit to the hypervisor",
         peer="bare eventfd writes",
         peer_value=round(floor, 2),
         details={"sinks": SINKS, "rate": RATE, **details, "rounds": rounds},

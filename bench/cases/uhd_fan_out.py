@@ -49,6 +49,6 @@ def _judge(rounds: list[dict[str, Any]], copied: int) -> Outcome:
         unit="% of a core",
         holds=missed == 0 and copied == 0 and core <= 10 and rate > 0.98 * RATE,
         shown=f"{core:.1f} % of a core, {missed} frames missed, {copied} bytes copied, {rate:.1f} frames/s",
-        limit="Sixteen eventfd writes per frame; that all sinks keep up depends on CPUs for them",
+        limit="Sixteen wake-ups per frame; that all sinks keep up depends on CPUs for them",
         details={"sinks": SINKS, "rate": RATE, "frames_per_round": FRAMES, "rounds": rounds, "bytes_copied": copied},
     )

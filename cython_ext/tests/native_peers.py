@@ -1,7 +1,7 @@
 """Peers of an engine for the tests: clients that keep the rules, and one that writes its rings as it likes.
 
 A `Node` owns an engine and all that is attached to it, and closes everything. Its clients talk to the engine through
-nothing but shared memory and eventfds, as clients in other processes do; the attach socket is one end of a socketpair.
+nothing but shared memory and what wakes them, as clients in other processes do; the attach socket is one end of a pair.
 """
 
 import os
@@ -45,7 +45,7 @@ class PortArguments(TypedDict):
 
 
 def port_arguments(rings: RingRegion, capacity: int) -> PortArguments:
-    """Describe rings as an attach would; the eventfds are duplicates that the port will own."""
+    """Describe rings as an attach would; what wakes each side are duplicates that the port will own."""
     return {
         "rings": rings.fd,
         "rings_size": rings.size,

@@ -47,6 +47,13 @@ class _Memory:
             return os.eventfd_read(self.signals[ring]) > 0
         return False
 
+    def block_signals(self, ring: int = 0, *, blocking: bool = True) -> None:
+        """Make the engine's next signal hang: fill the counter, and have writes wait until it is read."""
+        self.signalled(ring)
+        os.eventfd_write(self.signals[ring], 2**64 - 2)
+        os.set_blocking(self.signals[ring], blocking)
+        self.rings[ring].flags.value = 0
+
     def close(self) -> None:
         self.rings.clear()
         for memory in self.regions:

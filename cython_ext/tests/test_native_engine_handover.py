@@ -25,8 +25,8 @@ def adopt(pool: Pool) -> Pool:
 
 
 def adopt_rings(rings: RingRegion, queue: int) -> RingRegion:
-    events = [os.dup(rings.s2m_event), os.dup(rings.m2s_event)]
-    return RingRegion(queue, fd=os.dup(rings.fd), s2m_event=events[0], m2s_event=events[1])
+    signals = [os.dup(rings.s2m_signal), os.dup(rings.m2s_event)]
+    return RingRegion(queue, fd=os.dup(rings.fd), s2m_signal=signals[0], m2s_event=signals[1])
 
 
 class Succession:

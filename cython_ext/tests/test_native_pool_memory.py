@@ -103,7 +103,7 @@ def test_memory_that_is_not_to_be_had_is_refused() -> None:
 def test_a_descriptor_that_is_too_small_is_not_adopted() -> None:
     with owned(lambda: os.memfd_create("small")) as fd:
         os.ftruncate(fd, 4096)
-        for adopt in (lambda: Pool(4, 4096, fd=fd), lambda: RingRegion(8, fd=fd, s2m_event=fd, m2s_event=fd)):
+        for adopt in (lambda: Pool(4, 4096, fd=fd), lambda: RingRegion(8, fd=fd, s2m_signal=fd, m2s_event=fd)):
             with pytest.raises(PoolError) as caught:
                 adopt()
             assert caught.value.reason == "PoolMismatch"

@@ -3,7 +3,6 @@
 import ctypes
 import mmap
 import os
-from contextlib import suppress
 
 from mediamesh_native.memif import ring_layout
 from mediamesh_native.pool import RingRegion
@@ -69,14 +68,6 @@ class HostilePeer:
         """Return a copy of a descriptor that the hub put on this sink's ring."""
         wait_until(lambda: self.s2m.head.value > index, "a frame to arrive")
         return Descriptor.from_buffer_copy(self.s2m[index])
-
-    def block_signals(self, *, blocking: bool = True) -> None:
-        """Make the hub's next signal to us hang: fill the counter, and have writes wait until it is read."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self.rings.s2m_event)
-        os.eventfd_write(self.rings.s2m_event, 2**64 - 2)
-        os.set_blocking(self.rings.s2m_event, blocking)
-        self.s2m.flags.value = 0
 
     def close(self) -> None:
         del self.s2m, self.m2s, self.claim

@@ -56,7 +56,7 @@ METRICS: Final = (
     Metric("mediamesh_hub_handovers_total", "counter", "Times a hub handed over to its successor."),
     Metric("mediamesh_hub_engine_cpu_seconds_total", "counter", "CPU time of the engine's thread."),
     Metric("mediamesh_hub_engine_wakeups_total", "counter", "Times the engine's thread was woken."),
-    Metric("mediamesh_hub_engine_signals_total", "counter", "Clients woken through an eventfd."),
+    Metric("mediamesh_hub_engine_signals_total", "counter", "Times that a sleeping client was woken."),
     Metric(
         "mediamesh_hub_bytes_copied_total",
         "counter",

@@ -3,12 +3,13 @@
 import ctypes
 import mmap
 import os
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from faults_beset import OTHER, TARGET, all_is_well, ends, told
+from faults_beset import OTHER, TARGET, all_is_well, ends, new_ends, told
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import CAPACITY
 from mediamesh_testing.rawclient import RawClient
@@ -24,12 +25,13 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 @contextmanager
-def hostile(hub: HubUnderTest, role: str) -> Iterator[HostilePeer]:
+def hostile(hub: HubUnderTest, role: str, connection: str = TARGET) -> Iterator[HostilePeer]:
     """Attach as an honest client would, and get at the rings."""
     with RawClient(hub.root) as client:
-        client.attach(role, TARGET)
+        client.attach(role, connection)
         s2m, m2s = client.rings[1].fd, client.rings[0].fd
-        rings = RingRegion(QUEUE, fd=client.regions[0].fd, s2m_event=s2m, m2s_event=m2s)
+        # The end to wait on stands here where the hub has the end to send on.
+        rings = RingRegion(QUEUE, fd=client.regions[0].fd, s2m_signal=s2m, m2s_event=m2s)
         client.fds = [fd for fd in client.fds if fd not in {rings.fd, s2m, m2s}]  # the rings close them
         peer = HostilePeer(rings, 0)
         try:
@@ -48,6 +50,36 @@ def twice(peer: HostilePeer) -> None:
     posted = peer.posted()
     peer.send(posted)
     peer.send(posted)
+
+
+def ends_of(peer: HostilePeer) -> Iterator[socket.socket]:
+    """Yield the end on which the hub wakes the client."""
+    with socket.socket(fileno=os.dup(peer.rings.s2m_signal)) as end:
+        yield end
+
+
+def never_reads(peer: HostilePeer) -> None:
+    for fd in (peer.rings.s2m_signal, peer.rings.m2s_event):
+        os.set_blocking(fd, True)
+    for end in ends_of(peer):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+
+
+def shuts_down(peer: HostilePeer) -> None:
+    for end in ends_of(peer):
+        end.shutdown(socket.SHUT_RDWR)
+
+
+def closes(peer: HostilePeer) -> None:
+    """Put another file in its place: the rings are going to close the number once more."""
+    os.dup2(peer.rings.fd, peer.rings.s2m_signal)
+
+
+def fills(peer: HostilePeer) -> None:
+    with suppress(BlockingIOError):
+        os.eventfd_read(peer.rings.m2s_event)
+    os.eventfd_write(peer.rings.m2s_event, 2**64 - 2)
+    os.set_blocking(peer.rings.m2s_event, True)
 
 
 def claim(peer: HostilePeer, number: int) -> None:
@@ -75,7 +107,6 @@ SINKS: dict[str, tuple[Callable[[HostilePeer], None], str]] = {
     "more than the ring holds": (jump, "IndexJump"),
     "frames of the future": (lambda peer: claim(peer, 1 << 40), "ClaimJump"),
     "frames of the past": (lambda peer: claim(peer, (1 << 64) - 1), "ClaimJump"),
-    "an eventfd that is full": (lambda peer: peer.block_signals(), "EventBlocked"),
 }
 
 
@@ -105,6 +136,27 @@ def test_a_sink_that_writes_nonsense_is_ended(
             feeding.send(b"%d" % number, timeout=PATIENCE)
             taking.receive(timeout=PATIENCE).release()
         told(beset, before, reason)
+    all_is_well(beset)
+
+
+@pytest.mark.parametrize("harm", [never_reads, shuts_down, closes, fills])
+@pytest.mark.parametrize("role", ["source", "sink"])
+def test_a_client_that_spoils_what_wakes_it_hurts_only_itself(
+    beset: HubUnderTest, harm: Callable[[HostilePeer], None], role: str
+) -> None:
+    before = ends(beset)
+    wait_until(lambda: not beset.flow(TARGET).attachments, "the last test's clients to be gone")
+    connection = OTHER if role == "source" else TARGET
+    with mediamesh.open_sink(TARGET) as taking, mediamesh.open_source(TARGET, timeout=PATIENCE) as feeding:
+        with hostile(beset, role, connection) as peer:
+            peer.s2m.flags.value = 0
+            harm(peer)
+            for number in range(200):
+                feeding.send(b"%d" % number, timeout=PATIENCE)
+                with taking.receive(timeout=PATIENCE) as frame:
+                    assert bytes(frame) == b"%d" % number
+        wait_until(lambda: len(beset.flow(connection).attachments) == (2 if role == "sink" else 0), "it to be gone")
+        assert new_ends(beset, before) in ({}, {"PeerGone": 1})
     all_is_well(beset)
 
 

@@ -26,6 +26,7 @@ cdef class Port:
     cdef int m2s_event
     cdef int socket
     cdef int epoll
+    cdef int own_event  # one thread of ours to another
     cdef uint32_t header_size
     cdef uint64_t capacity
     cdef uint64_t stride
@@ -34,6 +35,7 @@ cdef class Port:
     cdef object frame_class
     cdef bint external  # the application polls fileno() itself
     cdef bint blocked  # what comes next needs a control message first
+    cdef bint rung  # the hub has woken us since its signals were last thrown away
     cdef bint closing
     cdef int waiters
     cdef uint32_t burst  # frames since the last sleep
@@ -52,9 +54,10 @@ cdef class Port:
     cdef void _wake_hub(self) noexcept nogil
     cdef bint _linger(self) noexcept nogil
     cdef int _sleep(self, uint64_t deadline, bint endless) noexcept nogil
+    cdef void _silence(self) noexcept nogil
     cdef void _clear_event(self) noexcept nogil
     cdef void _end_wait(self)
-    cdef void _signal_self(self) noexcept
+    cdef void _signal_self(self) noexcept nogil
     cdef void _release_all(self)
     cdef void _hand_back(self, mm_desc *desc, bint forgotten) noexcept
     cdef uint64_t _send(self, mm_desc *desc) except? 0

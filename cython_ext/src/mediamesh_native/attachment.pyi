@@ -29,10 +29,10 @@ class Port:
         rings_size: int,
         s2m_offset: int,
         s2m_log2: int,
-        s2m_event: int,  # eventfds: taken over, closed with the port
+        s2m_event: int,  # the socket on which the hub wakes us: taken over, closed with the port
         m2s_offset: int,
         m2s_log2: int,
-        m2s_event: int,
+        m2s_event: int,  # the hub's eventfd: taken over as well
         header_size: int,
         capacity: int,
         frame_class: type[Frame] | None = None,

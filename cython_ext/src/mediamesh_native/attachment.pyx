@@ -2,7 +2,8 @@
 """What a source and a sink share in the client's process: mapped rings and pools, sleeping, closing.
 
 Under load a port makes no system call: each side tells the other "I am awake" by a flag. Only `wait` sleeps, without the
-GIL, in an epoll set of the ring's eventfd and the attach socket.
+GIL, in an epoll set of three: the socket on which the hub wakes us (what it carries means nothing, and is thrown away
+before the next sleep, when there is time), the attach socket, and an eventfd with which threads of ours wake each other.
 
 Threads: every method but `wait` runs with the GIL held from beginning to end, so a port may be shared.
 """
@@ -32,10 +33,15 @@ cdef extern from "<sys/epoll.h>" nogil:
     const unsigned EPOLLET
     const unsigned EPOLLRDHUP
     const int EPOLL_CTL_ADD
+    const int EPOLL_CTL_DEL
     const int EPOLL_CTL_MOD
 
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
+
+cdef extern from "<sys/socket.h>" nogil:
+    const int MSG_DONTWAIT
+    ssize_t recv(int fd, void *to, size_t room, int flags)
 
 cdef extern from * nogil:
     """
@@ -54,9 +60,9 @@ cdef extern from * nogil:
     }
     /* What is ready (MM_EVENT | MM_SOCKET), 0 at the time-out, -1 with errno. */
     static int mm_sleep(int epoll, int64_t nanoseconds) {
-        struct epoll_event events[2];
+        struct epoll_event events[3];
         struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
-        int what = 0, count = epoll_pwait2(epoll, events, 2, nanoseconds < 0 ? 0 : &limit, 0);
+        int what = 0, count = epoll_pwait2(epoll, events, 3, nanoseconds < 0 ? 0 : &limit, 0);
         if (count < 0) return -1;
         for (int i = 0; i < count; i++) what |= (int)events[i].data.u32;
         return what;
@@ -130,7 +136,7 @@ cdef class Port:
 
     def __cinit__(self):
         self.closed = True
-        self.epoll = self.s2m_event = self.m2s_event = -1
+        self.epoll = self.own_event = self.s2m_event = self.m2s_event = -1
 
     def __init__(
         self, *, socket, rings, rings_size, s2m_offset, s2m_log2, s2m_event, m2s_offset, m2s_log2, m2s_event,
@@ -154,14 +160,18 @@ cdef class Port:
         live.opened("port")
 
     def _make_epoll(self, s2m_event):
+        self.own_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.epoll = mm_epoll()
-        if self.epoll < 0:
-            raise OSError(errno, os.strerror(errno))
-        if mm_watch(self.epoll, EPOLL_CTL_ADD, s2m_event, EPOLLIN | EPOLLET, MM_EVENT) or mm_watch(
-            self.epoll, EPOLL_CTL_ADD, self.socket, EPOLLIN | EPOLLRDHUP, MM_SOCKET
+        if (
+            self.epoll < 0
+            or mm_watch(self.epoll, EPOLL_CTL_ADD, s2m_event, EPOLLIN | EPOLLET, MM_EVENT)
+            or mm_watch(self.epoll, EPOLL_CTL_ADD, self.own_event, EPOLLIN | EPOLLET, MM_EVENT)
+            or mm_watch(self.epoll, EPOLL_CTL_ADD, self.socket, EPOLLIN | EPOLLRDHUP, MM_SOCKET)
         ):
             code = errno
-            os.close(self.epoll)
+            os.close(self.own_event)
+            if self.epoll >= 0:
+                os.close(self.epoll)
             raise OSError(code, f"cannot wait for the ring and the socket: {os.strerror(code)}")
 
     def _map_rings(self, fd, size, s2m_offset, s2m_log2, m2s_offset, m2s_log2):
@@ -256,6 +266,9 @@ cdef class Port:
             if not self.blocked:
                 if self._linger():
                     return MM_EVENT
+                if self.rung:
+                    self.rung = False
+                    self._silence()
                 mm_store16(&self.s2m.flags, 0)
                 mm_fence()
                 if self._ready():
@@ -266,8 +279,10 @@ cdef class Port:
             what = mm_sleep(self.epoll, -1 if endless else <int64_t> (deadline - now) if deadline > now else 0)
             if what < 0 or self.closing:
                 return what if what < 0 else MM_SOCKET
-            if self.external and what & MM_EVENT:
-                self._clear_event()
+            if what & MM_EVENT:
+                self.rung = True
+                if self.external:
+                    self._clear_event()
             if self._ready() and not self.blocked:
                 return MM_EVENT
             if what & MM_SOCKET:
@@ -275,14 +290,23 @@ cdef class Port:
             if what == 0 and not endless and mm_monotonic() >= deadline:
                 return 0
 
-    cdef void _clear_event(self) noexcept nogil:
-        """Make the eventfd unreadable, but not if there is something to take."""
-        cdef uint64_t count = 1
-        read(self.s2m_event, &count, 8)
+    cdef void _silence(self) noexcept nogil:
+        """Throw away what the hub has sent to wake us. Only then look whether there is something to take."""
+        cdef char[64] ignored
+        cdef ssize_t count = sizeof(ignored)
+        while count == sizeof(ignored):
+            count = recv(self.s2m_event, ignored, sizeof(ignored), MSG_DONTWAIT)
+        if count == 0:  # the hub has let go, and its socket says why: this end would only keep us awake
+            mm_watch(self.epoll, EPOLL_CTL_DEL, self.s2m_event, 0, 0)
         mm_fence()
+
+    cdef void _clear_event(self) noexcept nogil:
+        """Make `fileno` unreadable, but not if there is something to take."""
+        cdef uint64_t ignored
+        read(self.own_event, &ignored, 8)
+        self._silence()
         if self._ready() and not self.blocked:
-            count = 1
-            write(self.s2m_event, &count, 8)
+            self._signal_self()
 
     def wait(self, int64_t timeout_ns):
         """Sleep without the GIL until there is something to take (READY), the socket has something (CONTROL) or time is up.
@@ -320,9 +344,9 @@ cdef class Port:
         elif self.closing:
             self._release_all()
 
-    cdef void _signal_self(self) noexcept:
+    cdef void _signal_self(self) noexcept nogil:
         cdef uint64_t one = 1
-        write(self.s2m_event, &one, 8)
+        write(self.own_event, &one, 8)
 
     def fileno(self):
         """An epoll descriptor, readable while there may be something to take or a control message.
@@ -333,6 +357,7 @@ cdef class Port:
         if not self.external:
             self.external = True
             mm_watch(self.epoll, EPOLL_CTL_MOD, self.s2m_event, EPOLLIN, MM_EVENT)
+            mm_watch(self.epoll, EPOLL_CTL_MOD, self.own_event, EPOLLIN, MM_EVENT)
             mm_store16(&self.s2m.flags, 0)
             self._clear_event()
         return self.epoll
@@ -352,7 +377,7 @@ cdef class Port:
         munmap(self.rings, self.rings_size)
         self.rings = NULL
         self.regions = []
-        for fd in (self.epoll, self.s2m_event, self.m2s_event):
+        for fd in (self.epoll, self.own_event, self.s2m_event, self.m2s_event):
             os.close(fd)
         live.closed("port")
 

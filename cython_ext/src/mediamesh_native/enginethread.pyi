@@ -19,4 +19,4 @@ class EngineThread:
         """Start (or, after `freeze`, resume) the thread."""
     def engine_counters(self) -> EngineCounters: ...
     def check_stuck(self, older_than_ns: int = 20_000_000) -> bool:
-        """Interrupt a signal to a peer that has blocked the engine for so long; True if there was one."""
+        """Interrupt a signal to a stock peer that has blocked the engine for so long; True if there was one."""

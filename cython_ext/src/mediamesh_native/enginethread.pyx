@@ -2,7 +2,7 @@
 """The engine's thread and its lock.
 
 Control calls come from the hub's main thread. They take the lock for a few microseconds; the thread lets a waiting caller in
-between two rounds. A peer that makes the thread hang in a signal (frames.pxd, signal_peer) is noticed by the caller who waits for the
+between two rounds. A stock peer that makes the thread hang in a signal (frames.pxd, signal_stock) is noticed by the caller who waits for the
 lock, or by `check_stuck`, and the write interrupted.
 """
 
@@ -227,7 +227,7 @@ cdef class EngineThread:
         return EngineCounters(spent, self.state.wakeups, self.state.signals, self.state.bytes_copied)
 
     def check_stuck(self, older_than_ns=20_000_000):
-        """Interrupt a signal to a peer that has blocked the engine for so long; True if there was one."""
+        """Interrupt a signal to a stock peer that has blocked the engine for so long; True if there was one."""
         return self._interrupt(older_than_ns)
 
     cdef void _close_thread(self):

@@ -66,7 +66,7 @@ cdef inline void flush(Engine_ *engine, Attachment *sink) noexcept nogil:
                 activate(engine, sink)
             return
         mm_store16(&sink.s2m.head, <uint16_t> sink.head)
-        wake_receiver(engine, sink, sink.s2m, sink.s2m_event)
+        wake_receiver(engine, sink, sink.s2m, sink.s2m_signal)
 
 
 cdef inline bint withdraw_oldest(Engine_ *engine, Attachment *sink) noexcept nogil:

@@ -13,6 +13,11 @@ cdef extern from "<errno.h>" nogil:
     int errno
     int EINTR
 
+cdef extern from "<sys/socket.h>" nogil:
+    const int MSG_DONTWAIT
+    const int MSG_NOSIGNAL
+    ssize_t send(int fd, const void *data, size_t length, int flags)
+
 
 cdef inline void report(Engine_ *engine) noexcept nogil:
     cdef uint64_t one = 1
@@ -35,13 +40,22 @@ cdef inline void end(Engine_ *engine, Attachment *peer, Fault fault) noexcept no
 
 
 cdef inline void signal_peer(Engine_ *engine, Attachment *peer, int event) noexcept nogil:
-    """Write an eventfd that the peer shares with us.
+    """Wake a client of ours. Nothing it does makes this wait; if it cannot be told, enough signals wait for it, or it is gone."""
+    cdef char one = 1
+    engine.signals += 1
+    if peer.stock == NULL:
+        send(event, &one, 1, MSG_DONTWAIT | MSG_NOSIGNAL)
+    else:
+        signal_stock(engine, peer, event)
+
+
+cdef inline void signal_stock(Engine_ *engine, Attachment *peer, int event) noexcept nogil:
+    """Write an eventfd that a stock peer shares with us, as memif has it.
 
     The peer can clear O_NONBLOCK (it is a property of the shared description) and fill the counter, so
     this write may block: the owner's `check_stuck` interrupts it with a signal, and the peer is ended.
     """
     cdef uint64_t one = 1
-    engine.signals += 1
     engine.kicking = peer.id
     engine.kick_since = mm_monotonic()
     if write(event, &one, 8) < 0 and errno == EINTR:
@@ -89,7 +103,7 @@ cdef inline void wake_source(Engine_ *engine, Attachment *source) noexcept nogil
     """Signal a source that sleeps for want of a frame, if it has got some since."""
     if source.posted_quietly:
         source.posted_quietly = 0
-        wake_receiver(engine, source, source.s2m, source.s2m_event)
+        wake_receiver(engine, source, source.s2m, source.s2m_signal)
 
 
 cdef inline void post_frames(Engine_ *engine, Flow *flow) noexcept nogil:

@@ -111,8 +111,8 @@ cdef struct Attachment:
     mm_extension *extension
     uint16_t s2m_mask
     uint16_t m2s_mask
-    int s2m_event
-    int m2s_event
+    int s2m_signal  # a socket, ours alone
+    int m2s_event  # an eventfd that the client has too: watched, never read, never written
     Fault fault
     bint reported
     bint active  # in the engine's list of those to look at again
@@ -168,7 +168,7 @@ cdef struct Engine_:
     uint64_t signals
     uint64_t bytes_copied
     uint64_t kick_since
-    uint32_t kicking  # attachment whose eventfd is being written
+    uint32_t kicking  # stock peer whose eventfd is being written
     Flow *flows
     Attachment **table
     uint32_t *generation

@@ -22,7 +22,8 @@ cdef class RingRegion:
     cdef readonly uint64_t size
     cdef readonly uint64_t s2m_offset
     cdef readonly unsigned int s2m_log2
-    cdef readonly int s2m_event
+    cdef readonly int s2m_signal  # ours to send on
+    cdef readonly int s2m_event  # the client's to wait on; -1 once it is given away
     cdef readonly uint64_t m2s_offset
     cdef readonly unsigned int m2s_log2
     cdef readonly int m2s_event

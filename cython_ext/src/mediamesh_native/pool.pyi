@@ -32,13 +32,17 @@ class RingRegion:
     size: int
     s2m_offset: int
     s2m_log2: int
-    s2m_event: int
+    s2m_signal: int  # the hub's end of a socket pair: one byte wakes the client
+    s2m_event: int  # the client's end of it, -1 once it is given away
     m2s_offset: int
     m2s_log2: int
     m2s_event: int
     extension_offset: int
     closed: bool
-    def __init__(self, queue: int, *, fd: int = -1, s2m_event: int = -1, m2s_event: int = -1) -> None: ...
+    def __init__(self, queue: int, *, fd: int = -1, s2m_signal: int = -1, m2s_event: int = -1) -> None:
+        """`fd`: adopt existing rings of that geometry (handed over)."""
+    def given_away(self) -> None:
+        """Close the client's end: it has been sent to the client."""
     def close(self) -> None: ...
 
 HEADER_SIZE: int

@@ -8,11 +8,17 @@ fit is an error here, never a SIGBUS later.
 A pool is sealed once more (`F_SEAL_FUTURE_WRITE`) as soon as its producer has mapped it: from
 then on the kernel refuses every new way to write it, to everybody. The hub itself needs no
 mapping of a pool to move its frames; it maps those it copies for a stock memif peer.
+
+A client is woken on a socket pair of which the hub keeps one end. An eventfd would be one open file that both have: the
+client could take O_NONBLOCK off and fill it. A pipe has two open files but one mutex, which a reader holds while it
+faults in the page that it reads into; on a slow file system of its own that is for ever, and no signal gets the
+writer out. A send with MSG_DONTWAIT waits for nothing that the other end could hold.
 """
 
 import errno
 import fcntl
 import os
+import socket
 import warnings
 
 from libc.stdint cimport uint64_t
@@ -149,11 +155,11 @@ cdef class RingRegion:
     """Region 0 of one attachment: S2M ring, M2S ring and the extension page (docs/design/0001)."""
 
     def __cinit__(self):
-        self.fd = self.s2m_event = self.m2s_event = -1
+        self.fd = self.s2m_signal = self.s2m_event = self.m2s_event = -1
         self.closed = True
         self.base = NULL
 
-    def __init__(self, queue, *, fd=-1, s2m_event=-1, m2s_event=-1):
+    def __init__(self, queue, *, fd=-1, s2m_signal=-1, m2s_event=-1):
         if not 1 <= queue <= 1 << 14:
             raise ValueError(f"queue {queue} is not in 1..16384")
         self.s2m_log2 = self.m2s_log2 = max(1, (queue - 1).bit_length())
@@ -162,7 +168,7 @@ cdef class RingRegion:
         self.extension_offset = self.m2s_offset + _round_up(128 + (16 << self.m2s_log2), _PAGE)
         self.size = self.extension_offset + _PAGE
         if fd >= 0:
-            self.fd, self.s2m_event, self.m2s_event = fd, s2m_event, m2s_event
+            self.fd, self.s2m_signal, self.m2s_event = fd, s2m_signal, m2s_event
             if os.fstat(fd).st_size < self.size:
                 raise PoolError(errno.EINVAL, "PoolMismatch", "the descriptor is smaller than the rings it should hold")
             self._map()
@@ -180,11 +186,25 @@ cdef class RingRegion:
 
     def _allocate(self):
         self.fd = os.memfd_create("mediamesh-rings", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        self.s2m_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.s2m_signal, self.s2m_event = ours.detach(), theirs.detach()
+        self._make_one_way()
         self.m2s_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         os.ftruncate(self.fd, self.size)
         os.posix_fallocate(self.fd, 0, self.size)
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FIXED_SIZE | fcntl.F_SEAL_SEAL)
+
+    def _make_one_way(self):
+        """The client sends nothing back, descriptors least of all; and a few signals in waiting are as good as many."""
+        with socket.socket(fileno=os.dup(self.s2m_signal)) as ours:
+            ours.shutdown(socket.SHUT_RD)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
+
+    def given_away(self):
+        """Close the end at which the client is woken: the client has it now, and must be the last who has."""
+        if self.s2m_event >= 0:
+            os.close(self.s2m_event)
+            self.s2m_event = -1
 
     def _map(self):
         cdef void *base = mmap(NULL, self.size, PROT_READ | PROT_WRITE, MAP_SHARED, self.fd, 0)
@@ -208,10 +228,10 @@ cdef class RingRegion:
         live.closed("rings")
 
     def _close_descriptors(self):
-        for fd in (self.fd, self.s2m_event, self.m2s_event):
+        for fd in (self.fd, self.s2m_signal, self.s2m_event, self.m2s_event):
             if fd >= 0:
                 os.close(fd)
-        self.fd = self.s2m_event = self.m2s_event = -1
+        self.fd = self.s2m_signal = self.s2m_event = self.m2s_event = -1
 
     def __dealloc__(self):
         if not self.closed:

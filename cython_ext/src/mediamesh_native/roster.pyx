@@ -65,7 +65,7 @@ cdef class Roster(FlowTable):
         peer.info = ring_info(peer.s2m, rings.s2m_log2)
         peer.s2m_mask = <uint16_t> ((1 << rings.s2m_log2) - 1)
         peer.m2s_mask = <uint16_t> ((1 << rings.m2s_log2) - 1)
-        peer.s2m_event, peer.m2s_event = rings.s2m_event, rings.m2s_event
+        peer.s2m_signal, peer.m2s_event = rings.s2m_signal, rings.m2s_event
         return peer
 
     cdef _enlist(self, Attachment *peer, rings):

@@ -214,7 +214,7 @@ class HandoverAttachment(_message.Message):
     UNACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     SOCKET_FIELD_NUMBER: _builtins.int
     RINGS_FIELD_NUMBER: _builtins.int
-    S2M_EVENT_FIELD_NUMBER: _builtins.int
+    S2M_SIGNAL_FIELD_NUMBER: _builtins.int
     M2S_EVENT_FIELD_NUMBER: _builtins.int
     LAST_WORD_FIELD_NUMBER: _builtins.int
     attachment: _builtins.int
@@ -231,7 +231,7 @@ class HandoverAttachment(_message.Message):
     reattached: _builtins.int
     socket: _builtins.int
     rings: _builtins.int
-    s2m_event: _builtins.int
+    s2m_signal: _builtins.int
     m2s_event: _builtins.int
     @_builtins.property
     def unacknowledged(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
@@ -257,13 +257,13 @@ class HandoverAttachment(_message.Message):
         unacknowledged: _abc.Iterable[_builtins.int] | None = ...,
         socket: _builtins.int = ...,
         rings: _builtins.int = ...,
-        s2m_event: _builtins.int = ...,
+        s2m_signal: _builtins.int = ...,
         m2s_event: _builtins.int = ...,
         last_word: Global___HandoverEnd | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_word", b"last_word"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "endpoint", b"endpoint", "engine", b"engine", "folder", b"folder", "kind", b"kind", "last_word", b"last_word", "m2s_event", b"m2s_event", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "rings", b"rings", "role", b"role", "s2m_event", b"s2m_event", "socket", b"socket", "unacknowledged", b"unacknowledged", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "endpoint", b"endpoint", "engine", b"engine", "folder", b"folder", "kind", b"kind", "last_word", b"last_word", "m2s_event", b"m2s_event", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "rings", b"rings", "role", b"role", "s2m_signal", b"s2m_signal", "socket", b"socket", "unacknowledged", b"unacknowledged", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

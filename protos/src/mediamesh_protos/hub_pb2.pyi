@@ -296,7 +296,7 @@ class Observed(_message.Message):
     engine_cpu_seconds: _builtins.float
     engine_wakeups: _builtins.int
     engine_signals: _builtins.int
-    """eventfd writes"""
+    """to clients that slept"""
     bytes_copied: _builtins.int
     memory_bytes: _builtins.int
     """of all pools"""

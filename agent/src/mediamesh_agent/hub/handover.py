@@ -22,7 +22,7 @@ from mediamesh_agent.hub.flows import Flow, LivePool
 from mediamesh_agent.hub.framing import MOST_MESSAGE, framed
 from mediamesh_protos import handover_pb2, hub_pb2
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 PATIENCE = 5.0
 PREPARATION = 30.0
 """Until the old hub begins: in another container its bridges finish first."""
@@ -162,7 +162,7 @@ def _attachment(attachment: Attachment, places: Descriptors) -> handover_pb2.Han
         unacknowledged=attachment.unacknowledged,
         socket=places.place(attachment.socket.fileno()),
         rings=places.place(rings.fd),
-        s2m_event=places.place(rings.s2m_event),
+        s2m_signal=places.place(rings.s2m_signal),
         m2s_event=places.place(rings.m2s_event),
         last_word=_last_word(attachment),
     )

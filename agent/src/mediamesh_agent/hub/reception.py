@@ -96,8 +96,9 @@ class Handshake:
         if pool is not None:
             regions.append((pool.fd, pool.size))
         self._socket = sock
+        self._rings = rings
         self._on_connecting = on_connecting
-        self._machine = SlaveHandshake(regions, _rings(rings), now=time.monotonic(), patience=PATIENCE)
+        self._machine = SlaveHandshake(regions, _announced(rings), now=time.monotonic(), patience=PATIENCE)
 
     async def run(self) -> None:
         """Shake hands; raises AttachmentEnded, or Refused with the same meaning, if the client does not."""
@@ -136,11 +137,13 @@ class Handshake:
         try:
             for data, fd in self._machine.data_to_send():
                 transport.send(self._socket, data, fd)
+                if fd == self._rings.s2m_event:
+                    self._rings.given_away()
         except OSError as error:
             raise AttachmentEnded("PeerGone", f"the client does not read ({error.strerror})") from None
 
 
-def _rings(rings: RingRegion) -> list[tuple[int, int, int, int, int, int]]:
+def _announced(rings: RingRegion) -> list[tuple[int, int, int, int, int, int]]:
     return [
         (S2M, 0, 0, rings.s2m_offset, rings.s2m_log2, rings.s2m_event),
         (M2S, 0, 0, rings.m2s_offset, rings.m2s_log2, rings.m2s_event),

@@ -29,12 +29,11 @@ _ENDINGS = {
     "BadReturn": "it gave back a frame that it did not have",
     "ClaimJump": "it claimed frames that it was never given",
     "SlowSink": "it fell behind, and its delivery policy is disconnect",
-    "EventBlocked": "its eventfd was filled up so that the hub would hang",
+    "EventBlocked": "its eventfd was filled up so that the hub would hang in it",
     "BadChain": "it sent a chain of descriptors that does not end well",
 }
 _FAREWELLS = frozenset({link.LEFT, "PeerGone"})
 _OFTEN = 0.1
-_SELDOM = 0.5
 
 
 class Service:
@@ -125,10 +124,10 @@ class Service:
             self.engine.hold(source.engine, False)
 
     def listen(self, attachment: Attachment) -> None:
-        """Listen to a serving attachment's socket, and look for its possible hanging."""
+        """Listen to a serving attachment's socket, and look for what a stock peer may make hang."""
         loop = asyncio.get_running_loop()
         loop.add_reader(attachment.socket, self._attempt, attachment, partial(link.listen, attachment))
-        if self._watch is None:
+        if attachment.grant.kind == "memif" and self._watch is None:
             self._watch = loop.call_later(_OFTEN, self._look_for_hanging)
 
     def inherit(self, flow: Flow) -> None:
@@ -253,13 +252,12 @@ class Service:
                     log.debug("an event of something that is gone already: %s", event)
 
     def _look_for_hanging(self) -> None:
-        """A peer can fill its own eventfd so that the engine hangs in a write to it; only we can get it out."""
+        """A stock peer can fill its eventfd so that the engine hangs in a write to it; only we can get it out."""
         self._watch = None
-        if not self.by_engine:
+        if not any(one.grant.kind == "memif" for one in self.by_engine.values()):
             return
         self.engine.check_stuck()
-        busy = any(one.grant.role == "source" for one in self.by_engine.values())
-        self._watch = asyncio.get_running_loop().call_later(_OFTEN if busy else _SELDOM, self._look_for_hanging)
+        self._watch = asyncio.get_running_loop().call_later(_OFTEN, self._look_for_hanging)
 
     def release(self) -> None:
         """Close what belongs to no flow."""

@@ -71,7 +71,7 @@ class _Rebuilding:
         rings = RingRegion(
             described.queue,
             fd=self.fds[described.rings],
-            s2m_event=self.fds[described.s2m_event],
+            s2m_signal=self.fds[described.s2m_signal],
             m2s_event=self.fds[described.m2s_event],
         )
         self.rings[described.engine] = rings
