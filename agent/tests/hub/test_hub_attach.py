@@ -97,6 +97,7 @@ def test_an_endpoint_need_not_be_named_where_one_fits(hub: HubUnderTest) -> None
     with RawClient(hub.root) as here, RawClient(hub.root, "pods/b") as there:
         assert here.attach("sink").endpoint == "mine"
         assert there.attach("sink").endpoint == "theirs"
+        assert {one.endpoint: one.folder for one in hub.flow().attachments} == {"mine": "", "theirs": "pods/b"}
 
 
 def test_several_that_fit_have_to_be_named(hub: HubUnderTest) -> None:

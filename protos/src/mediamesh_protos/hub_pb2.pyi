@@ -433,6 +433,7 @@ class ObservedAttachment(_message.Message):
     REATTACHED_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
     DAMAGED_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
     attachment: _builtins.int
     endpoint: _builtins.str
     role: _builtins.str
@@ -456,6 +457,8 @@ class ObservedAttachment(_message.Message):
     """payload of `frames`"""
     damaged: _builtins.int
     """sink: of those received, partial or corrupt, by its own count"""
+    folder: _builtins.str
+    """below the root, of the socket it came through: "pods/<uid>" of a pod"""
     @_builtins.property
     def latency(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """histogram of send to receive; bucket bounds in mediamesh_native.latency"""
@@ -479,10 +482,11 @@ class ObservedAttachment(_message.Message):
         reattached: _builtins.int = ...,
         bytes: _builtins.int = ...,
         damaged: _builtins.int = ...,
+        folder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "bytes", b"bytes", "client", b"client", "damaged", b"damaged", "dropped", b"dropped", "endpoint", b"endpoint", "frames", b"frames", "kind", b"kind", "latency", b"latency", "occupancy", b"occupancy", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "received", b"received", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "bytes", b"bytes", "client", b"client", "damaged", b"damaged", "dropped", b"dropped", "endpoint", b"endpoint", "folder", b"folder", "frames", b"frames", "kind", b"kind", "latency", b"latency", "occupancy", b"occupancy", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "received", b"received", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

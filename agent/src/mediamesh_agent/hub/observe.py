@@ -112,4 +112,5 @@ def _attachment(attachment: Attachment, service: Service) -> hub_pb2.ObservedAtt
         policy=grant.policy or "",
         latency=counters.latency,
         reattached=attachment.reattached,
+        folder=attachment.peer.folder,
     )
