@@ -4,15 +4,15 @@ from pathlib import Path
 
 from agent_observations import plan
 
-from mediamesh_agent.agent import Agent, AgentSettings
 from mediamesh_agent.hubprocess import HubSettings
+from mediamesh_agent.local import AgentSettings, LocalAgent
 from mediamesh_protos import hub_pb2
 
 
-def knowing(root: Path, *observations: hub_pb2.Observed) -> Agent:
+def knowing(root: Path, *observations: hub_pb2.Observed) -> LocalAgent:
     """An agent that has made these observations; call it inside a running loop or outside."""
-    agent = Agent(AgentSettings(HubSettings(root, root), ()))
-    agent.desired.plan = plan()
+    agent = LocalAgent(AgentSettings(HubSettings(root, root), ()))
+    agent.files.plan = plan()
     for each in observations:
         agent.facts.observed = each
         agent.facts.ledger.update(each)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mediamesh_agent.desired import Desired
+from mediamesh_agent.desired import DesiredByFiles
 from mediamesh_agent.errors import PlanInvalid
 
 YAML = """
@@ -22,26 +22,26 @@ def write(path: Path, name: str) -> Path:
     return path
 
 
-def connections(desired: Desired) -> list[str]:
+def connections(desired: DesiredByFiles) -> list[str]:
     return [flow.connection for flow in desired.plan.flows]
 
 
 def test_several_files_make_one_plan(tmp_path: Path) -> None:
-    desired = Desired([write(tmp_path / "a.yaml", "cam1"), write(tmp_path / "b.yaml", "cam2")])
+    desired = DesiredByFiles([write(tmp_path / "a.yaml", "cam1"), write(tmp_path / "b.yaml", "cam2")])
     assert desired.refresh()
     assert connections(desired) == ["default/cam1", "default/cam2"]
     assert [sink.endpoint.folders for sink in desired.plan.flows[0].sinks] == [[""]]
 
 
 def test_unchanged_files_are_not_read_again(tmp_path: Path) -> None:
-    desired = Desired([write(tmp_path / "a.yaml", "cam1")])
+    desired = DesiredByFiles([write(tmp_path / "a.yaml", "cam1")])
     assert desired.refresh()
     assert not desired.refresh()
 
 
 def test_a_change_is_a_plan_that_the_hub_does_not_have(tmp_path: Path) -> None:
     path = write(tmp_path / "a.yaml", "cam1")
-    desired = Desired([path])
+    desired = DesiredByFiles([path])
     desired.refresh()
     desired.applied_revision = 4
     write(path, "camera2")
@@ -52,7 +52,7 @@ def test_a_change_is_a_plan_that_the_hub_does_not_have(tmp_path: Path) -> None:
 
 def test_a_change_of_comments_only_is_no_change_of_the_plan(tmp_path: Path) -> None:
     path = write(tmp_path / "a.yaml", "cam1")
-    desired = Desired([path])
+    desired = DesiredByFiles([path])
     desired.refresh()
     desired.applied_revision = 4
     path.write_text(path.read_text() + "# a remark\n")
@@ -62,7 +62,7 @@ def test_a_change_of_comments_only_is_no_change_of_the_plan(tmp_path: Path) -> N
 
 def test_a_file_that_was_replaced_is_seen_although_its_time_and_size_are_the_same(tmp_path: Path) -> None:
     path = write(tmp_path / "a.yaml", "cam1")
-    desired = Desired([path])
+    desired = DesiredByFiles([path])
     desired.refresh()
     other = write(tmp_path / "b.yaml", "cam2")
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
@@ -83,7 +83,7 @@ def test_a_file_that_was_replaced_is_seen_although_its_time_and_size_are_the_sam
 )
 def test_an_invalid_edit_is_reported_once_and_the_old_plan_stays(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path / "a.yaml", "cam1")
-    desired = Desired([path])
+    desired = DesiredByFiles([path])
     desired.refresh()
     desired.applied_revision = 2
     path.write_text(text)
@@ -96,7 +96,7 @@ def test_an_invalid_edit_is_reported_once_and_the_old_plan_stays(tmp_path: Path,
 
 def test_a_file_that_is_gone_or_no_text_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.yaml", "cam1")
-    desired = Desired([path])
+    desired = DesiredByFiles([path])
     desired.refresh()
     path.unlink()
     with pytest.raises(PlanInvalid, match=r"a\.yaml: cannot be read"):
@@ -108,20 +108,20 @@ def test_a_file_that_is_gone_or_no_text_is_named(tmp_path: Path) -> None:
 
 
 def test_forget_reads_again(tmp_path: Path) -> None:
-    desired = Desired([write(tmp_path / "a.yaml", "cam1")])
+    desired = DesiredByFiles([write(tmp_path / "a.yaml", "cam1")])
     desired.refresh()
     desired.forget()
     assert desired.refresh()
 
 
 def test_the_revision_follows_the_hub_s(tmp_path: Path) -> None:
-    desired = Desired([write(tmp_path / "a.yaml", "cam1")])
+    desired = DesiredByFiles([write(tmp_path / "a.yaml", "cam1")])
     desired.refresh()
     assert desired.numbered(41).revision == 42
     assert desired.numbered(41).flows == desired.plan.flows
 
 
 def test_polling_is_asked_for_in_the_plan(tmp_path: Path) -> None:
-    desired = Desired([write(tmp_path / "a.yaml", "cam1")], polling=True)
+    desired = DesiredByFiles([write(tmp_path / "a.yaml", "cam1")], polling=True)
     desired.refresh()
     assert all(flow.polling for flow in desired.plan.flows)

@@ -183,7 +183,7 @@ def test_a_hub_that_cannot_start_is_a_problem_that_is_shown(free_dir: Path, monk
 
 
 def test_a_stopped_hub_is_killed_at_the_end(free_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediamesh_agent.agent.SHUTDOWN_DEADLINE", 0.1)
+    monkeypatch.setattr("mediamesh_agent.supervision.SHUTDOWN_DEADLINE", 0.1)
 
     async def main(agent_control_timeout: float) -> int:
         async with living(free_dir, "cam1") as (agent, _):

@@ -10,8 +10,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mediamesh_agent import metrics
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.errors import MetricUndefined
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.metrics import METRICS, AgentCollector, octaves
 from mediamesh_agent.metrics_page import page
 from mediamesh_native.latency import BUCKETS
@@ -20,7 +20,7 @@ from mediamesh_protos import hub_pb2
 REFERENCE = Path(__file__).parents[2] / "docs/reference/metrics.md"
 
 
-def scraped(agent: Agent) -> dict[str, Metric]:
+def scraped(agent: LocalAgent) -> dict[str, Metric]:
     registry = CollectorRegistry()
     registry.register(AgentCollector(agent))
     return {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
@@ -37,7 +37,7 @@ def value(families: dict[str, Metric], sample: str, **labels: str) -> float:
 
 
 @pytest.fixture
-def agent(tmp_path: Path) -> Agent:
+def agent(tmp_path: Path) -> LocalAgent:
     bridge = hub_pb2.ObservedBridge(connection=FILM, endpoint="film", bridge="file", pid=9, state="Running", restarts=2)
     source = attachment(1, "film", 120, role="source", received=0, bytes=1200)
     sink = attachment(
@@ -50,7 +50,7 @@ def agent(tmp_path: Path) -> Agent:
     )
 
 
-def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent) -> None:
+def test_counters_of_sources_and_sinks_have_their_direction(agent: LocalAgent) -> None:
     families = scraped(agent)
     source, sink = {"connection": FILM, "endpoint": "film"}, {"connection": FILM, "endpoint": "checker"}
     assert value(families, "mediamesh_hub_frames_total", **source, direction="in") == 120
@@ -65,7 +65,7 @@ def test_counters_of_sources_and_sinks_have_their_direction(agent: Agent) -> Non
     assert value(families, "mediamesh_hub_attachments", **sink) == 1
 
 
-def test_the_hub_its_pools_and_bridges_are_there(agent: Agent) -> None:
+def test_the_hub_its_pools_and_bridges_are_there(agent: LocalAgent) -> None:
     families = scraped(agent)
     bridge = {"connection": FILM, "endpoint": "film", "bridge": "file"}
     assert value(families, "mediamesh_hub_up") == 1
@@ -81,7 +81,7 @@ def test_the_hub_its_pools_and_bridges_are_there(agent: Agent) -> None:
     assert value(families, "mediamesh_hub_attachments_ended_total", **ended) == 3
 
 
-def test_latency_is_a_histogram_in_seconds(agent: Agent) -> None:
+def test_latency_is_a_histogram_in_seconds(agent: LocalAgent) -> None:
     families = scraped(agent)
     family = families["mediamesh_hub_frame_latency_seconds"]
     assert family.type == "histogram"
@@ -96,7 +96,7 @@ def test_latency_is_a_histogram_in_seconds(agent: Agent) -> None:
     assert value(families, "mediamesh_hub_frame_latency_seconds_bucket", **sink, le="2.048e-06") == 100
 
 
-def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: Agent) -> None:
+def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: LocalAgent) -> None:
     defined = {metric.name.removesuffix("_total"): metric for metric in METRICS}
     families = scraped(agent)
     assert families.keys() == defined.keys()
@@ -106,7 +106,7 @@ def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: Agent) -> 
             assert sample.labels.keys() - {"le"} == set(defined[name].labels)
 
 
-def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: Agent) -> None:
+def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: LocalAgent) -> None:
     agent.facts.observed = None
     families = scraped(agent)
     assert value(families, "mediamesh_hub_up") == 0
@@ -114,7 +114,7 @@ def test_without_a_hub_the_totals_stay_and_the_hub_is_down(agent: Agent) -> None
     assert "mediamesh_hub_pool_frames" not in families
 
 
-def test_counters_do_not_fall_when_a_sink_leaves(agent: Agent) -> None:
+def test_counters_do_not_fall_when_a_sink_leaves(agent: LocalAgent) -> None:
     later = observed(clock=200, frames=130)
     agent.facts.observed = later
     agent.facts.ledger.update(later)

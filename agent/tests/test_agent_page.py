@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from agent_browser import Tab, browsing
 
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.hubprocess import HubSettings
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.session import session
 
 CONNECTION = """
@@ -29,7 +29,7 @@ CLIP = b"YUV4MPEG2 W64 H32 F25:1 Ip A1:1 C420jpeg\n" + 50 * (b"FRAME\n" + b"\x80
 
 
 @asynccontextmanager
-async def shown(folder: Path) -> AsyncIterator[tuple[Tab, Agent]]:
+async def shown(folder: Path) -> AsyncIterator[tuple[Tab, LocalAgent]]:
     """Run a mesh with a film, and the browser on its page."""
     (folder / "media").mkdir()
     (folder / "profile").mkdir()
@@ -106,7 +106,7 @@ async def a_part_is_killed_and_comes_back(tab: Tab) -> None:
     await grows(tab, "archive", "received")
 
 
-async def the_hub_is_upgraded(tab: Tab, agent: Agent) -> None:
+async def the_hub_is_upgraded(tab: Tab, agent: LocalAgent) -> None:
     assert agent.hub
     before = agent.hub.pid
     await tab.run("document.getElementById('upgrade').click()")

@@ -8,14 +8,14 @@ import pytest
 from agent_observations import FILM, attachment, observed
 from agent_scenes import knowing
 
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.errors import PortTaken
 from mediamesh_agent.folder import AGENT_SOCKET
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.preview import Previews
 from mediamesh_agent.web import serving
 
 JSON = {"Content-Type": "application/json"}
-Visit = Callable[[aiohttp.ClientSession, str, Agent], Awaitable[None]]
+Visit = Callable[[aiohttp.ClientSession, str, LocalAgent], Awaitable[None]]
 
 
 class LocalPart:
@@ -41,7 +41,7 @@ def visiting(root: Path, visit: Visit) -> None:
 
 
 def test_the_page_and_its_parts_are_served_without_foreign_sources(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.get(url) as got:
             page = await got.text()
             assert got.headers["Content-Security-Policy"].startswith("default-src 'self'")
@@ -57,7 +57,7 @@ def test_the_page_and_its_parts_are_served_without_foreign_sources(free_dir: Pat
 
 @pytest.mark.parametrize("name", ["page.py", "..%2fweb.py", "%2e%2e/web.py", "nothing.js"])
 def test_only_the_page_s_own_files_are_served(free_dir: Path, name: str) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.get(f"{url}/static/{name}") as got:
             assert got.status == 404
             assert "Content-Security-Policy" in got.headers
@@ -66,7 +66,7 @@ def test_only_the_page_s_own_files_are_served(free_dir: Path, name: str) -> None
 
 
 def test_observed_is_the_whole_picture(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.get(f"{url}/api/observed") as got:
             picture = await got.json()
         assert picture["hub"]["pid"] == 77
@@ -82,12 +82,12 @@ def test_observed_is_the_whole_picture(free_dir: Path) -> None:
 
 
 def test_events_bring_a_picture_at_once_and_with_all_news(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.get(f"{url}/api/events") as got:
             assert got.content_type == "text/event-stream"
             first = json.loads((await got.content.readuntil(b"\n\n")).removeprefix(b"data: "))
             assert first["flows"][0]["sinks"][0]["received"] == 5
-            await agent._announce(observed(attachment(1, "checker", 9), clock=2, frames=9))
+            await agent.announce(observed(attachment(1, "checker", 9), clock=2, frames=9))
             second = json.loads((await got.content.readuntil(b"\n\n")).removeprefix(b"data: "))
             assert second["flows"][0]["sinks"][0]["received"] == 9
 
@@ -107,7 +107,7 @@ def test_events_bring_a_picture_at_once_and_with_all_news(free_dir: Path) -> Non
     ],
 )
 def test_a_foreign_page_cannot_press_buttons(free_dir: Path, headers: dict[str, str]) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         part = LocalPart()
         agent.local_parts[FILM, "checker"] = part
         body = json.dumps({"connection": FILM, "endpoint": "checker"})
@@ -120,7 +120,7 @@ def test_a_foreign_page_cannot_press_buttons(free_dir: Path, headers: dict[str, 
 
 @pytest.mark.parametrize("path", ["/", "/api/observed", "/api/events", "/metrics", "/preview.mjpg"])
 def test_nothing_is_shown_under_a_foreign_name(free_dir: Path, path: str) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.get(url + path, headers={"Host": "rebound.example"}) as got:
             assert got.status == 403
 
@@ -128,7 +128,7 @@ def test_nothing_is_shown_under_a_foreign_name(free_dir: Path, path: str) -> Non
 
 
 def test_the_page_s_own_buttons_work(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         part = LocalPart()
         agent.local_parts[FILM, "checker"] = part
         own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
@@ -145,7 +145,7 @@ def test_the_page_s_own_buttons_work(free_dir: Path) -> None:
     ("endpoint", "reason"), [("checker", "PartNotOurs"), ("film", "PartNotOurs"), ("nobody", "PartUnknown")]
 )
 def test_only_what_this_agent_runs_is_killed(free_dir: Path, endpoint: str, reason: str) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         body = {"connection": FILM, "endpoint": endpoint}
         async with session.post(f"{url}/api/kill", json=body) as got:
             assert (got.status, (await got.json())["reason"]) == (409, reason)
@@ -155,7 +155,7 @@ def test_only_what_this_agent_runs_is_killed(free_dir: Path, endpoint: str, reas
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"connection": 1}', b"\xff"])
 def test_nonsense_is_a_bad_request(free_dir: Path, body: bytes) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.post(f"{url}/api/kill", data=body, headers=JSON) as got:
             assert got.status == 400
 
@@ -163,7 +163,7 @@ def test_nonsense_is_a_bad_request(free_dir: Path, body: bytes) -> None:
 
 
 def test_restart_without_a_hub_is_for_later(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         body = {"connection": FILM, "endpoint": "checker"}
         async with session.post(f"{url}/api/restart", json=body) as got:
             assert (got.status, (await got.json())["reason"]) == (503, "HubUnreachable")
@@ -172,7 +172,7 @@ def test_restart_without_a_hub_is_for_later(free_dir: Path) -> None:
 
 
 def test_metrics_are_served_to_prometheus(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         async with session.get(f"{url}/metrics") as got:
             text = await got.text()
         assert "mediamesh_hub_up 1.0" in text
@@ -182,7 +182,7 @@ def test_metrics_are_served_to_prometheus(free_dir: Path) -> None:
 
 
 def test_the_unix_socket_is_the_user_s_own_and_gone_afterwards(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         path = free_dir / AGENT_SOCKET
         assert path.stat().st_mode & 0o777 == 0o600
         connector = aiohttp.UnixConnector(str(path))
@@ -194,7 +194,7 @@ def test_the_unix_socket_is_the_user_s_own_and_gone_afterwards(free_dir: Path) -
 
 
 def test_a_port_in_use_is_said_plainly(free_dir: Path) -> None:
-    async def visit(session: aiohttp.ClientSession, url: str, agent: Agent) -> None:
+    async def visit(session: aiohttp.ClientSession, url: str, agent: LocalAgent) -> None:
         with pytest.raises(PortTaken, match="choose another with --port"):
             async with serving(knowing(free_dir), Previews(), port=int(url.rpartition(":")[2])):
                 pytest.fail("two pages on one port")

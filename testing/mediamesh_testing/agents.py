@@ -8,9 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.control import HubControl
 from mediamesh_agent.hubprocess import HubSettings, adopt
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.session import session
 from mediamesh_testing.waiting import PATIENCE
 
@@ -35,26 +35,26 @@ def connections_file(folder: Path, *names: str) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def living(folder: Path, *names: str, port: int | None = None) -> AsyncIterator[tuple[Agent, int]]:
+async def living(folder: Path, *names: str, port: int | None = None) -> AsyncIterator[tuple[LocalAgent, int]]:
     """Run an agent on `folder/root` until the block ends."""
     path = connections_file(folder, *names)
     async with session((path,), HubSettings(folder / "root", folder), port=port) as running:
         yield running
 
 
-async def until(agent: Agent, condition: Callable[[], bool]) -> None:
+async def until(agent: LocalAgent, condition: Callable[[], bool]) -> None:
     """Wait until a condition on what the agent knows holds."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await agent.news()
 
 
-def flows(agent: Agent) -> list[str]:
+def flows(agent: LocalAgent) -> list[str]:
     """Names of the flows that the hub has."""
     return sorted(flow.connection for flow in agent.facts.observed.flows) if agent.facts.observed else []
 
 
-def hub_pid(agent: Agent) -> int:
+def hub_pid(agent: LocalAgent) -> int:
     return agent.facts.observed.pid if agent.facts.observed else 0
 
 

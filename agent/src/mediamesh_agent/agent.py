@@ -1,57 +1,52 @@
-"""The agent: makes the node be what the files say, and knows what it is.
+"""The agent: makes the hub be what is desired, and knows what it is.
 
-One loop, level-triggered: every quarter of a second it compares what is desired (the files) with what the hub
+One loop, level-triggered: every quarter of a second it compares what is desired with what the hub
 reports and sends the whole plan if they differ. It keeps no memory of events, so it does not matter whether the
 hub was started, adopted, restarted after a crash or replaced by a successor. The plan's revision is the hub's own
 plus one, so an agent that restarts continues the count, and applying an equal plan changes nothing.
 
-A second loop supervises the hub: when it ends, whoever answers on the socket now is adopted (a successor that
-somebody else started); else a new one is started, at once the first time, then with growing delays.
+What is desired comes from files (`mediamesh up`, see `local`) or from the operator (`node`).
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from mediamesh_agent import hubprocess
-from mediamesh_agent.backoff import Backoff
 from mediamesh_agent.control import HubControl
-from mediamesh_agent.desired import Desired
-from mediamesh_agent.errors import HubDidNotStart, HubRefused, HubUnreachable
-from mediamesh_agent.folder import kill_bridges, remove_dead_sockets
-from mediamesh_agent.hubprocess import HubProcess, HubSettings
-from mediamesh_agent.ledger import Key, Ledger
+from mediamesh_agent.errors import HubRefused, HubUnreachable
+from mediamesh_agent.ledger import Ledger
 from mediamesh_agent.picture import History, Picture, draw
-from mediamesh_agent.upgrade import UpgradeReport, hand_over
 from mediamesh_core.errors import MediameshError
 from mediamesh_protos import hub_pb2, plan_pb2
 
 TICK = 0.25
-START_DEADLINE = 20.0
-SHUTDOWN_DEADLINE = 15.0
 RETRY = 5.0
 
 
-class LocalPart(Protocol):
-    """A process beside the hub that was started together with this agent (the demo's applications)."""
+class Desired(Protocol):
+    """What the hub should be, and what is known of its having been told."""
 
-    def kill(self) -> None:
-        """End it the hard way."""
+    @property
+    def plan(self) -> plan_pb2.NodePlan:
+        """The newest plan, in force or not."""
 
-    def restart(self) -> None:
-        """End it politely; whoever supervises it starts it again."""
+    def refresh(self) -> bool:
+        """Take in what is new; return whether there was anything. Raises a MediameshError if that is no plan."""
 
+    def differs(self, observed: hub_pb2.Observed) -> bool:
+        """Whether the hub is to be told `plan`."""
 
-@dataclass(frozen=True, slots=True)
-class AgentSettings:
-    """What one agent works on."""
+    def in_force(self, observed: hub_pb2.Observed) -> bool:
+        """Whether `plan` is what the hub goes by."""
 
-    hub: HubSettings
-    files: tuple[Path, ...]
+    def numbered(self, hubs_revision: int) -> plan_pb2.NodePlan:
+        """Return the plan with the revision that follows the hub's."""
+
+    def applied(self, revision: int) -> None:
+        """Learn under which revision the hub has taken the plan."""
 
 
 @dataclass(slots=True)
@@ -62,49 +57,27 @@ class Facts:
     ledger: Ledger = field(default_factory=Ledger)
     history: History = field(default_factory=History)
     hub_starts: int = 0
+    errors: Sequence[hub_pb2.FlowError] = ()
+    """Flows of the plan in force that could not be set up."""
     problems: dict[str, str] = field(default_factory=dict)
     """What is wrong right now, by subject: "plan", "hub" or a connection."""
 
 
 class Agent:
-    """Runs until `stop`; leaves nothing behind when it ends in order."""
+    """Knows one hub and tells it what is desired."""
 
-    def __init__(self, settings: AgentSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.settings = settings
+    def __init__(self, control: HubControl, desired: Desired, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.facts = Facts()
-        self.desired = Desired(settings.files, polling=settings.hub.polling)
-        self.control = HubControl(settings.hub.socket)
-        self.hub: HubProcess | None = None
-        self.local_parts: dict[Key, LocalPart] = {}
+        self.desired = desired
+        self.control = control
         self._clock = clock
         self._not_before = 0.0
-        self._stopping = asyncio.Event()
         self._soon = asyncio.Event()
-        self._handing_over = asyncio.Lock()
         self._news = asyncio.Condition()
 
-    def stop(self) -> None:
-        """Ask `run` to shut the hub down and return."""
-        self._stopping.set()
-
-    def reload(self) -> None:
-        """Read the files again now, changed or not."""
-        self.desired.forget()
+    def look(self) -> None:
+        """Compare now, not at the next tick."""
         self._soon.set()
-
-    async def run(self) -> None:
-        """Work until `stop`, then end the hub in order."""
-        loops = [asyncio.create_task(self._supervise()), asyncio.create_task(self._reconcile())]
-        stopped = asyncio.create_task(self._stopping.wait())
-        try:
-            done, _ = await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (*loops, stopped):
-                task.cancel()
-            await asyncio.gather(*loops, stopped, return_exceptions=True)
-            await self._shut_down()
-        for task in done:
-            task.result()
 
     def picture(self) -> Picture:
         """Return what is to be shown."""
@@ -115,102 +88,26 @@ class Agent:
         async with self._news:
             await self._news.wait()
 
-    async def upgrade(self) -> UpgradeReport:
-        """Put a fresh hub in the place of the running one.
-
-        Raises
-        ------
-        HandoverFailed
-            The old hub goes on as before.
-        """
-        async with self._handing_over:
-            predecessor = self.hub
-            self.hub, report = await hand_over(self.settings.hub, self.control)
-            if predecessor is not None:
-                await predecessor.end(SHUTDOWN_DEADLINE)
-            return report
-
-    async def _supervise(self) -> None:
-        backoff = Backoff()
-        while True:
-            began = self._clock()
-            try:
-                self.hub = hub = await self._adopt_or_start()
-                self._soon.set()
-                self.facts.problems["hub"] = await self._watch(hub)
-            except HubDidNotStart as error:
-                self.facts.problems["hub"] = ": ".join(
-                    filter(None, (error.message, hubprocess.last_words(self.settings.hub)))
-                )
-            await self._announce(None)
-            await asyncio.sleep(backoff.delay(self._clock() - began))
-
-    async def _adopt_or_start(self) -> HubProcess:
-        running = await hubprocess.adopt(self.control)
-        if running is not None:
-            return running
-        self.facts.hub_starts += 1
-        process = HubProcess.start(self.settings.hub)
-        try:
-            await hubprocess.answering(process, self.control, self.settings.hub, START_DEADLINE)
-        except BaseException:
-            await hubprocess.abandon(process)
-            raise
-        return process
-
-    async def _watch(self, hub: HubProcess) -> str:
-        """Return how the hub has ended, once it has and is not followed by a successor."""
-        while hub.running:
-            await hub.ended()
-            async with self._handing_over:
-                hub = self.hub or hub  # a successor that was being started is in its place now
-        return hubprocess.obituary(hub, self.settings.hub)
-
-    async def _reconcile(self) -> None:
+    async def reconcile(self) -> None:
+        """Compare and correct until cancelled."""
         while True:
             self._soon.clear()
-            self._read_files()
+            self._refresh()
             try:
                 await self._compare(await self.control.observe())
-            except HubUnreachable:
-                await self._announce(None)
+            except HubUnreachable as error:
+                self.hub_is_silent(error)
+                await self.announce(None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._soon.wait()
 
-    async def _compare(self, observed: hub_pb2.Observed) -> None:
-        self.facts.problems.pop("hub", None)
-        differs = self.desired.applied_revision != observed.revision
-        if (differs or self._failed_flows) and self._clock() >= self._not_before:
-            await self._apply(self.desired.numbered(observed.revision))
-        await self._announce(observed)
+    def hub_is_silent(self, error: HubUnreachable) -> None:
+        """Take note that no hub answers."""
+        self.facts.problems["hub"] = error.message
 
-    @property
-    def _failed_flows(self) -> bool:
-        return bool(self.facts.problems.keys() - {"plan", "hub"})
-
-    async def _apply(self, plan: plan_pb2.NodePlan) -> None:
-        """Send the plan; what fails now is tried again later, or when a file changes."""
-        try:
-            applied = await self.control.apply(plan)
-        except HubRefused as error:
-            self._not_before = self._clock() + RETRY
-            self.facts.problems["plan"] = f"the hub refuses the plan: {error.message}"
-            return
-        self.desired.applied_revision = applied.revision
-        self._not_before = self._clock() + RETRY if applied.errors else 0.0
-        kept = {subject: text for subject, text in self.facts.problems.items() if subject == "plan"}
-        self.facts.problems = kept | {error.connection: error.message for error in applied.errors}
-
-    def _read_files(self) -> None:
-        try:
-            if self.desired.refresh():
-                self._not_before = 0.0
-                self.facts.problems.pop("plan", None)
-        except MediameshError as error:
-            self.facts.problems["plan"] = error.message
-
-    async def _announce(self, observed: hub_pb2.Observed | None) -> None:
+    async def announce(self, observed: hub_pb2.Observed | None) -> None:
+        """Let everybody know what the hub is now; None: it does not answer."""
         self.facts.observed = observed
         if observed is not None:
             self.facts.ledger.update(observed)
@@ -218,12 +115,32 @@ class Agent:
         async with self._news:
             self._news.notify_all()
 
-    async def _shut_down(self) -> None:
-        """End the hub and all its bridges, and leave no socket that nobody serves."""
-        with contextlib.suppress(HubUnreachable, HubRefused):
-            await self.control.shutdown()
-        await self.control.close()
-        if self.hub is not None:
-            await self.hub.end(SHUTDOWN_DEADLINE)
-        kill_bridges(self.settings.hub.root)
-        remove_dead_sockets(self.settings.hub.root)
+    async def _compare(self, observed: hub_pb2.Observed) -> None:
+        self.facts.problems.pop("hub", None)
+        failed = bool(self.facts.errors) and self.desired.in_force(observed)
+        if (failed or self.desired.differs(observed)) and self._clock() >= self._not_before:
+            await self._apply(self.desired.numbered(observed.revision))
+        await self.announce(observed)
+
+    async def _apply(self, plan: plan_pb2.NodePlan) -> None:
+        """Send the plan; what fails now is tried again later, or when there is another plan."""
+        try:
+            applied = await self.control.apply(plan)
+        except HubRefused as error:
+            self._not_before = self._clock() + RETRY
+            self.facts.problems["plan"] = f"the hub refuses the plan: {error.message}"
+            return
+        self.desired.applied(applied.revision)
+        self.facts.errors = tuple(applied.errors)
+        self._not_before = self._clock() + RETRY if applied.errors else 0.0
+        kept = {subject: text for subject, text in self.facts.problems.items() if subject == "plan"}
+        self.facts.problems = kept | {error.connection: error.message for error in applied.errors}
+        self.look()
+
+    def _refresh(self) -> None:
+        try:
+            if self.desired.refresh():
+                self._not_before = 0.0
+                self.facts.problems.pop("plan", None)
+        except MediameshError as error:
+            self.facts.problems["plan"] = error.message

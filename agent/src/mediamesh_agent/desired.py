@@ -16,7 +16,7 @@ from mediamesh_agent.errors import PlanInvalid
 from mediamesh_core import kinds, planner
 from mediamesh_core.errors import MediameshError
 from mediamesh_core.plan import NodePlan
-from mediamesh_protos import plan_pb2
+from mediamesh_protos import hub_pb2, plan_pb2
 
 Fingerprint = tuple[tuple[int, int, int] | None, ...]
 
@@ -26,7 +26,7 @@ def to_message(plan: NodePlan) -> plan_pb2.NodePlan:
     return ParseDict(dataclasses.asdict(plan), plan_pb2.NodePlan())
 
 
-class Desired:
+class DesiredByFiles:
     """The last valid plan made of `files`."""
 
     def __init__(self, files: Sequence[Path], *, polling: bool = False) -> None:
@@ -57,6 +57,18 @@ class Desired:
         if plan != self.plan:
             self.plan, self.applied_revision = plan, None
         return True
+
+    def differs(self, observed: hub_pb2.Observed) -> bool:
+        """Whether the hub goes by another plan than the files'."""
+        return self.applied_revision != observed.revision
+
+    def in_force(self, observed: hub_pb2.Observed) -> bool:
+        """Whether the hub goes by the files."""
+        return not self.differs(observed)
+
+    def applied(self, revision: int) -> None:
+        """Learn under which revision the hub has taken the plan."""
+        self.applied_revision = revision
 
     def numbered(self, hubs_revision: int) -> plan_pb2.NodePlan:
         """Return the plan with the revision that follows the hub's."""

@@ -3,7 +3,7 @@
 import dataclasses
 import socket
 
-from mediamesh_agent.agent import Agent
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.parts import actions
 from mediamesh_agent.picture import FlowPicture, Part
 from mediamesh_core.formats import VideoFormat, from_json, label
@@ -12,7 +12,7 @@ PREVIEW_SINK = "page"
 """A pod sink of this name is the page's own: it shows the frames that come there."""
 
 
-def state(agent: Agent) -> dict[str, object]:
+def state(agent: LocalAgent) -> dict[str, object]:
     """Return everything the page shows."""
     picture = agent.picture()
     return {
@@ -25,7 +25,7 @@ def state(agent: Agent) -> dict[str, object]:
     }
 
 
-def _flow(agent: Agent, flow: FlowPicture) -> dict[str, object]:
+def _flow(agent: LocalAgent, flow: FlowPicture) -> dict[str, object]:
     payload = from_json(flow.payload)
     pictured = isinstance(payload, VideoFormat)
     return {
@@ -36,12 +36,12 @@ def _flow(agent: Agent, flow: FlowPicture) -> dict[str, object]:
     }
 
 
-def _part(agent: Agent, part: Part, *, preview: bool) -> dict[str, object]:
+def _part(agent: LocalAgent, part: Part, *, preview: bool) -> dict[str, object]:
     more = {"label": part_label(part), "actions": actions(agent, part), "preview": preview}
     return {**dataclasses.asdict(part), **more}
 
 
-def _ends(agent: Agent) -> list[dict[str, object]]:
+def _ends(agent: LocalAgent) -> list[dict[str, object]]:
     observed = agent.facts.observed
     if observed is None:
         return []

@@ -9,21 +9,21 @@ import os
 import signal
 from typing import Final
 
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.errors import PartNotOurs, PartUnknown
 from mediamesh_agent.ledger import Key
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.picture import Part
 
 HUB: Final[Key] = ("", "")
 
 
-def actions(agent: Agent, part: Part) -> list[str]:
+def actions(agent: LocalAgent, part: Part) -> list[str]:
     """Return what may be done to a part now."""
     ours = part.kind == "bridge" or (part.connection, part.endpoint) in agent.local_parts
     return ["kill"] * ours + ["restart"] * (ours or part.attachments > 0)
 
 
-def kill(agent: Agent, key: Key) -> None:
+def kill(agent: LocalAgent, key: Key) -> None:
     """SIGKILL the part's process; its supervisor starts it again.
 
     Raises
@@ -45,7 +45,7 @@ def kill(agent: Agent, key: Key) -> None:
         _kill_process(_bridge_pid(agent, key))
 
 
-async def restart(agent: Agent, key: Key) -> None:
+async def restart(agent: LocalAgent, key: Key) -> None:
     """End the part politely; it comes back. Applications attach again. For the hub: hand over to a successor."""
     if key == HUB:
         await agent.upgrade()
@@ -58,12 +58,12 @@ async def restart(agent: Agent, key: Key) -> None:
         await agent.control.restart(*key)
 
 
-def _check_known(agent: Agent, key: Key) -> None:
+def _check_known(agent: LocalAgent, key: Key) -> None:
     if agent.picture().part(*key) is None:
         raise PartUnknown(f"the plan has no endpoint {key[1]!r} in connection {key[0]!r}")
 
 
-def _bridge_pid(agent: Agent, key: Key) -> int:
+def _bridge_pid(agent: LocalAgent, key: Key) -> int:
     bridges = agent.facts.observed.bridges if agent.facts.observed else []
     pid = next((bridge.pid for bridge in bridges if (bridge.connection, bridge.endpoint) == key and bridge.pid), 0)
     if not pid:

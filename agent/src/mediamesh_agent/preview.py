@@ -17,7 +17,7 @@ from mediamesh.errors import Closed, Error, Interrupted
 from mediamesh.frames import ReceivedFrame
 from mediamesh.sink import Sink
 from mediamesh_agent import jpeg
-from mediamesh_agent.agent import Agent
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.page import PREVIEW_SINK
 
 PERIOD: Final = 0.1
@@ -104,7 +104,7 @@ class Previews:
         """Return the preview of a connection."""
         return self._previews.get(connection)
 
-    async def follow(self, agent: Agent) -> None:
+    async def follow(self, agent: LocalAgent) -> None:
         """Keep the previews as the plan has them, until cancelled."""
         try:
             while True:
@@ -120,7 +120,7 @@ class Previews:
             self._previews[connection] = Preview(connection, root)
 
 
-def _wanted(agent: Agent) -> set[str]:
+def _wanted(agent: LocalAgent) -> set[str]:
     return {
         flow.connection
         for flow in agent.desired.plan.flows

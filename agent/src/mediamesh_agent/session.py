@@ -7,21 +7,23 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
-from mediamesh_agent.agent import Agent, AgentSettings
 from mediamesh_agent.folder import sole_agent
 from mediamesh_agent.hubprocess import HubSettings
+from mediamesh_agent.local import AgentSettings, LocalAgent
 from mediamesh_agent.preview import Previews
 from mediamesh_agent.web import serving
 
 
 @contextlib.asynccontextmanager
-async def session(files: tuple[Path, ...], hub: HubSettings, *, port: int | None) -> AsyncIterator[tuple[Agent, int]]:
+async def session(
+    files: tuple[Path, ...], hub: HubSettings, *, port: int | None
+) -> AsyncIterator[tuple[LocalAgent, int]]:
     """Run an agent, its page and its previews; gives the agent and the page's port (0: no page).
 
     Files that are wrong are refused before anything starts. The agent runs before the block and has ended in
     order after it; if it fails, the block is cancelled and the failure raised.
     """
-    agent, previews = Agent(AgentSettings(hub, files)), Previews()
+    agent, previews = LocalAgent(AgentSettings(hub, files)), Previews()
     agent.desired.refresh()
     with sole_agent(hub.root):
         async with serving(agent, previews, port=port) as bound:
@@ -43,7 +45,7 @@ def _cancel(block: "asyncio.Task[object] | None", agent_task: "asyncio.Task[None
 
 
 @contextlib.contextmanager
-def signals(agent: Agent, stop: asyncio.Event) -> Iterator[None]:
+def signals(agent: LocalAgent, stop: asyncio.Event) -> Iterator[None]:
     """Let SIGINT and SIGTERM set `stop`, and SIGHUP read the files again."""
     loop = asyncio.get_running_loop()
     actions = {signal.SIGINT: stop.set, signal.SIGTERM: stop.set, signal.SIGHUP: agent.reload}

@@ -18,16 +18,16 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from mediamesh_agent import guard, parts
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.errors import PortTaken
 from mediamesh_agent.folder import AGENT_SOCKET
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.metrics import AgentCollector
 from mediamesh_agent.page import state
 from mediamesh_agent.preview import Previews
 from mediamesh_core.errors import MediameshError, TransientError
 
 ADDRESS: Final = "127.0.0.1"
-AGENT: Final = web.AppKey("agent", Agent)
+AGENT: Final = web.AppKey("agent", LocalAgent)
 PREVIEWS: Final = web.AppKey("previews", Previews)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -35,7 +35,7 @@ _BOUNDARY: Final = "frame"
 _MOST_REQUEST: Final = 4096
 
 
-def application(agent: Agent, previews: Previews, *, guarded: bool) -> web.Application:
+def application(agent: LocalAgent, previews: Previews, *, guarded: bool) -> web.Application:
     """Return the application; `guarded` when browsers can reach it."""
     app = web.Application(middlewares=[guard.protect] if guarded else [], client_max_size=_MOST_REQUEST)
     app.on_response_prepare.append(guard.add_headers)
@@ -59,7 +59,7 @@ def application(agent: Agent, previews: Previews, *, guarded: bool) -> web.Appli
 
 
 @contextlib.asynccontextmanager
-async def serving(agent: Agent, previews: Previews, *, port: int | None) -> AsyncIterator[int]:
+async def serving(agent: LocalAgent, previews: Previews, *, port: int | None) -> AsyncIterator[int]:
     """Serve while the context lasts; gives the port (0: the kernel chooses; None: unix socket only, gives 0)."""
     local = web.AppRunner(application(agent, previews, guarded=False), shutdown_timeout=0.1)
     public = web.AppRunner(application(agent, previews, guarded=True), shutdown_timeout=0.1)
@@ -89,7 +89,7 @@ async def _serve_tcp(runner: web.AppRunner, port: int) -> int:
     return bound
 
 
-def _registry(agent: Agent) -> CollectorRegistry:
+def _registry(agent: LocalAgent) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(AgentCollector(agent))
     ProcessCollector(registry=registry)

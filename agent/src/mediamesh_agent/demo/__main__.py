@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mediamesh_agent import parts
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.console import Console, follow
 from mediamesh_agent.demo import keys
 from mediamesh_agent.demo.leftovers import leftovers, shared_memory
@@ -15,6 +14,7 @@ from mediamesh_agent.demo.stage import Performance, Stage, everyone_flows, perfo
 from mediamesh_agent.demo.summary import table
 from mediamesh_agent.demo.verdict import judge
 from mediamesh_agent.ledger import Key
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.session import signals
 from mediamesh_core.errors import MediameshError
 
@@ -74,7 +74,7 @@ async def _show(made: Stage, port: int) -> int:
     return 0
 
 
-def _handler(agent: Agent, stop: asyncio.Event, console: Console) -> keys.Handle:
+def _handler(agent: LocalAgent, stop: asyncio.Event, console: Console) -> keys.Handle:
     """Return what does what a key says; what goes wrong is said, not raised."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -100,7 +100,7 @@ def _handler(agent: Agent, stop: asyncio.Event, console: Console) -> keys.Handle
     return handle
 
 
-def _order(agent: Agent, key: str) -> tuple[str, Callable[[], Coroutine[Any, Any, object]]] | None:
+def _order(agent: LocalAgent, key: str) -> tuple[str, Callable[[], Coroutine[Any, Any, object]]] | None:
     """Return what a key or chord asks for, None if nothing."""
 
     async def upgrade() -> str:
@@ -121,14 +121,14 @@ def _order(agent: Agent, key: str) -> tuple[str, Callable[[], Coroutine[Any, Any
     return f"restart of {part[1]}", lambda: parts.restart(agent, part)
 
 
-def _numbered(agent: Agent, digit: str) -> Key | None:
+def _numbered(agent: LocalAgent, digit: str) -> Key | None:
     """Return the part with that number, as page and terminal count them."""
     keys_of_parts = _parts(agent)
     number = int(digit) if digit.isdecimal() else 0
     return keys_of_parts[number - 1] if 0 < number <= len(keys_of_parts) else None
 
 
-def _parts(agent: Agent) -> list[Key]:
+def _parts(agent: LocalAgent) -> list[Key]:
     return [(part.connection, part.endpoint) for flow in agent.picture().flows for part in flow.parts]
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.backoff import Backoff
 from mediamesh_agent.ledger import Key
+from mediamesh_agent.local import LocalAgent
 
 MODULES: Final = ("checker", "viewer", "slow")
 _PATIENCE = 5.0
@@ -89,7 +89,7 @@ async def _ended(child: "subprocess.Popen[bytes]") -> None:
 
 
 @contextlib.asynccontextmanager
-async def consumers(agent: Agent, connection: str, material: Material) -> AsyncIterator[None]:
+async def consumers(agent: LocalAgent, connection: str, material: Material) -> AsyncIterator[None]:
     """Run the consumers of a connection and let the agent's page and keys end them."""
     running = {(connection, module): Consumer((connection, module), module, material) for module in MODULES}
     agent.local_parts.update(running)

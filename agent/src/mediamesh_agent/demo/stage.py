@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mediamesh_agent.agent import Agent
 from mediamesh_agent.demo.clip import find, video_format
 from mediamesh_agent.demo.consumers import Material, consumers
 from mediamesh_agent.demo.errors import ClipMissing
 from mediamesh_agent.hubprocess import HubSettings
+from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.session import session
 from mediamesh_core.formats import VideoFormat
 
@@ -70,7 +70,7 @@ def stage() -> Iterator[Stage]:
 class Performance:
     """What runs on a stage."""
 
-    agent: Agent
+    agent: LocalAgent
     port: int
     film_connection: str
 
