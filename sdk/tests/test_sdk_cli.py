@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,36 @@ def test_wrong_usage_is_2() -> None:
         with pytest.raises(SystemExit) as raised:
             main(arguments)
         assert raised.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("receive cam a.raw --timeout -1", "--timeout: '-1' is not a number of seconds, 0 or more"),
+        ("receive cam a.raw --timeout nan", "--timeout: 'nan' is not a number of seconds"),
+        ("receive cam a.raw --duration soon", "--duration: 'soon' is not a number of seconds"),
+        ("receive cam a.raw --count 0", "--count: '0' is not a whole number of at least 1"),
+        ("send cam --pattern bars --count -3", "--count: '-3' is not a whole number of at least 1"),
+        ("send cam --pattern bars --rate 1/0", "--rate: '1/0' is not a rate above 0, such as 25 or 60000/1001"),
+        ("send cam --pattern bars --rate 0", "--rate: '0' is not a rate above 0"),
+        ("top --interval inf", "--interval: 'inf' is not a number of seconds"),
+        ("up -f cam.yaml --port 99999", "--port: '99999' is not a port, 0 to 65535"),
+    ],
+)
+def test_wrong_numbers_are_told_with_their_option(
+    capsys: pytest.CaptureFixture[str], arguments: str, complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(arguments.split())
+    assert raised.value.code == 2
+    assert f"error: argument {complaint}" in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--version"])
+    assert raised.value.code == 0
+    assert capsys.readouterr().out == f"mediamesh {version('mediamesh')}\n"
 
 
 @pytest.mark.parametrize("name", ["", "list", "top", "send", "receive", "snapshot", "validate", "up"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mediamesh import folders
+from mediamesh.cli.arguments import port
 from mediamesh_agent.console import Console, follow
 from mediamesh_agent.hubprocess import HubSettings
 from mediamesh_agent.session import session, signals
@@ -36,7 +37,7 @@ class UpCommand:
         parser.epilog = _EXAMPLES
         parser.add_argument("-f", "--file", dest="files", type=Path, action="append", default=[], metavar="YAML")
         parser.add_argument("--root", type=Path, help="folder of the sockets (MEDIAMESH_DIR, else /run/mediamesh)")
-        parser.add_argument("--port", type=int, default=PORT, help="of the page and /metrics on 127.0.0.1; 0: none")
+        parser.add_argument("--port", type=port, default=PORT, help="of the page and /metrics on 127.0.0.1; 0: none")
         parser.add_argument("--polling", action="store_true", help="the hub polls instead of sleeping: a core for µs")
         parser.add_argument("--media", type=Path, help="folder of the files that are played and recorded (.)")
         parser.add_argument("--upgrade", action="store_true", help="put a fresh hub in the place of the running one")

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from mediamesh.cli import words
 from mediamesh.cli.commands import loaders
@@ -43,6 +44,7 @@ def _fail(message: str) -> int:
 
 def _parser(first: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mediamesh", description="Send, receive and look at frames.")
+    parser.add_argument("--version", action="version", version=f"mediamesh {version('mediamesh')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     known = loaders()
     for name in [first] if first in known else sorted(known):

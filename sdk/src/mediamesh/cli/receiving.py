@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mediamesh.cli import bridged, streams
+from mediamesh.cli.arguments import count, seconds
 from mediamesh.cli.limited import Limit, LimitedSink, until_signalled
 from mediamesh.cli.observing import add_root
 from mediamesh.cli.progress import Progress
@@ -42,8 +43,8 @@ class ReceiveCommand:
         parser.epilog = EXAMPLES
         parser.add_argument("connection", metavar="CONNECTION", help="namespace/name, or name in default")
         parser.add_argument("file", metavar="FILE", help="where to; - is standard output")
-        parser.add_argument("--count", type=int, help="end after so many frames")
-        parser.add_argument("--duration", type=float, metavar="SECONDS", help="end so long after the first frame")
+        parser.add_argument("--count", type=count, metavar="FRAMES", help="end after so many frames")
+        parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="end so long after the first frame")
         parser.add_argument("--as", dest="kind", choices=streams.WRITTEN, help="whatever the name says")
         parser.add_argument("--codec", help="FFmpeg's name of an encoder")
         parser.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -69,7 +70,7 @@ def add_end_options(parser: ArgumentParser) -> None:
     """Declare what all commands say that open a source or a sink."""
     parser.add_argument("--endpoint", default="", help="needed where several fit")
     parser.add_argument("--token", default="", help="of the endpoint, if it has one")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for attaching; waits for ever by default")
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="for attaching; waits for ever by default")
     parser.add_argument("--wait", action="store_true", help="also wait for a connection that is not there yet")
     add_root(parser)
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from mediamesh.cli import bridged, pattern, streams
+from mediamesh.cli.arguments import count, rate
 from mediamesh.cli.limited import Limit, LimitedSource, until_signalled
 from mediamesh.cli.progress import Progress
 from mediamesh.cli.receiving import add_end_options, end_options
@@ -45,8 +46,8 @@ class SendCommand:
         parser.add_argument("file", metavar="FILE", nargs="?", help="what to send; - is standard input")
         parser.add_argument("--pattern", choices=pattern.PATTERNS, help="instead of a file")
         parser.add_argument("--loop", action="store_true", help="begin anew at the end of the file")
-        parser.add_argument("--count", type=int, help="end after so many frames")
-        parser.add_argument("--rate", type=Fraction, metavar="FRAMES/S", help="instead of the connection's own")
+        parser.add_argument("--count", type=count, metavar="FRAMES", help="end after so many frames")
+        parser.add_argument("--rate", type=rate, metavar="FRAMES/S", help="instead of the connection's own")
         parser.add_argument("--fast", action="store_true", help="as fast as the sinks allow")
         parser.add_argument("--as", dest="kind", choices=streams.READ, help="whatever the name says")
         parser.add_argument("--json", action="store_true", help="print a JSON object at the end")

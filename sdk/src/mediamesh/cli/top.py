@@ -16,6 +16,7 @@ import tty
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mediamesh.cli.arguments import seconds
 from mediamesh.cli.observing import add_root, microseconds
 from mediamesh.cli.table import aligned
 from mediamesh.hubclient import HubClient
@@ -59,7 +60,7 @@ class TopCommand:
         parser.epilog = EXAMPLES
         parser.add_argument("--once", action="store_true", help="print one table and end")
         parser.add_argument("--json", action="store_true", help="print one JSON object per look")
-        parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between two looks (1)")
+        parser.add_argument("--interval", type=seconds, default=1.0, metavar="SECONDS", help="between two looks (1)")
         add_root(parser)
 
     def run(self, args: Namespace) -> int:
