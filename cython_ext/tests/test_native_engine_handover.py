@@ -145,6 +145,29 @@ def test_what_was_not_yet_told_is_told_by_the_successor() -> None:
             assert engine.events() == []
 
 
+def test_a_number_that_was_used_before_the_handover_is_not_used_after_it() -> None:
+    with Node() as node:
+        flow = node.flow()
+        source, gone = node.source(flow), [node.sink(flow) for _ in range(3)]
+        for sink in gone:
+            node.engine.remove(sink.number)
+        with succession(node, [flow], [source]) as line:
+            line.hand_over()
+            assert not {node.sink(flow).number for _ in range(4)} & {client.number for client in [source, *gone]}
+
+
+def test_clients_come_and_go_without_end_while_nobody_serves_them() -> None:
+    with Node(start=False) as node:
+        flow = node.flow()
+        source, rings = node.source(flow), node.own(RingRegion(8))
+        for _ in range((1 << 16) + 100):
+            node.engine.remove(node.engine.add_sink(flow.number, rings, queue=1, policy="block", newest=False))
+        sink = node.sink(flow)
+        node.engine.start()
+        send(source, 1)
+        assert receive(sink) == 1
+
+
 def test_numbers_stay_and_new_ones_are_new() -> None:
     with Node() as node:
         flow = node.flow()

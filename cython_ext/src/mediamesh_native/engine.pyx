@@ -37,7 +37,7 @@ FAULTS = {
     8: "BadChain",
     9: "Finished",
 }
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 Ended = namedtuple("Ended", "attachment reason")
 Drained = namedtuple("Drained", "flow region")
@@ -76,6 +76,7 @@ cdef class Engine(Roster):
 
     def freeze(self):
         """Stop the thread between two frames and describe everything; `start` resumes instead."""
+        cdef uint32_t i
         self._ensure_open()
         if self.state.stock_count:
             raise ValueError("stock peers cannot be handed over: remove them first")
@@ -83,6 +84,7 @@ cdef class Engine(Roster):
         return {
             "version": STATE_VERSION,
             "next_flow": self.next_flow,
+            "generations": [self.state.generation[i] for i in range(self.state.table_size)],
             "cpu_seconds": self.spent,
             "wakeups": self.state.wakeups,
             "signals": self.state.signals,
@@ -126,6 +128,7 @@ cdef class Engine(Roster):
         engine.state.signals = state["signals"]
         engine.state.bytes_copied = state["bytes_copied"]
         try:
+            engine._restore_generations(state["generations"])
             for described in state["flows"]:
                 engine._restore_flow(described, pools, rings)
         except BaseException:
@@ -133,6 +136,13 @@ cdef class Engine(Roster):
             raise
         report(engine.state)  # what was not yet told is told now
         return engine
+
+    cdef _restore_generations(self, list generations):
+        """Numbers that are free now are not given to others: who was removed may still be spoken of."""
+        cdef uint32_t i
+        self.state.table_size = len(generations)
+        for i in range(self.state.table_size):
+            self.state.generation[i] = generations[i]
 
     cdef _restore_flow(self, dict described, dict pools, dict rings):
         cdef Flow *flow = self._new_flow(described["id"], described["next_sequence"])
@@ -158,8 +168,6 @@ cdef class Engine(Roster):
         cdef RingRegion region = rings[saved["id"]]
         cdef Attachment *peer = self._connect_rings(region, saved["queue"], SOURCE if saved["role"] == 0 else SINK)
         peer.id, peer.flow = saved["id"], flow
-        self.state.generation[peer.id & (TABLE - 1)] = peer.id >> 16
-        self.state.table_size = max(self.state.table_size, (peer.id & (TABLE - 1)) + 1)
         if peer.role == SINK:
             self._make_slots(peer)
         restore_peer(peer, saved, by_region)

@@ -32,6 +32,18 @@ cdef inline void activate(Engine_ *engine, Attachment *peer) noexcept nogil:
         engine.active_count += 1
 
 
+cdef inline void deactivate(Engine_ *engine, Attachment *peer) noexcept nogil:
+    """Leave no entry for a peer that goes: each has one at most, so there is room for all."""
+    cdef uint32_t i
+    if not peer.active:
+        return
+    for i in range(engine.active_count):
+        if engine.active[i] == peer.id:
+            engine.active_count -= 1
+            engine.active[i] = engine.active[engine.active_count]
+            return
+
+
 cdef inline void end(Engine_ *engine, Attachment *peer, Fault fault) noexcept nogil:
     """Stop serving `peer`; its owner is told why and removes it."""
     if peer.fault == NO_FAULT:

@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free, realloc
 
 from mediamesh_native.fanout cimport publish, take_all_waiting, take_returns
 from mediamesh_native.flowtable cimport FlowTable
-from mediamesh_native.frames cimport activate, errno, free_slot
+from mediamesh_native.frames cimport activate, deactivate, errno, free_slot
 from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extension, mm_load16, mm_load64, mm_ring, mm_store16, ring_info
 from mediamesh_native.loop cimport EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, TABLE, epoll_ctl, epoll_event, look_up
 from mediamesh_native.model cimport (
@@ -302,6 +302,7 @@ cdef class Roster(FlowTable):
             self._delist_stock(peer)
         else:
             epoll_ctl(self.state.epoll, EPOLL_CTL_DEL, peer.m2s_event, NULL)
+        deactivate(self.state, peer)
         self.state.table[peer.id & (TABLE - 1)] = NULL
         self._owned.pop(peer.id, None)
         free(peer.slots)
