@@ -14,15 +14,27 @@ from mediamesh_agent.errors import MetricUndefined
 from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.metrics import METRICS, AgentCollector, octaves
 from mediamesh_agent.metrics_page import page
+from mediamesh_agent.node.metrics import NodeCollector
+from mediamesh_agent.node.received import Received
+from mediamesh_agent.node.stream import OperatorStream, Place
 from mediamesh_native.latency import BUCKETS
-from mediamesh_protos import hub_pb2
+from mediamesh_protos import agents_pb2, hub_pb2
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/metrics.md"
+
+
+def stream(agent: LocalAgent) -> OperatorStream:
+    """A stream to the operator that was closed once."""
+    place, received = Place("operator:8443", Path("ca.crt"), Path("token")), Received("here")
+    made = OperatorStream(place, "here", agents_pb2.NodeFacts, agent, received, random=lambda: 0.0)
+    made.ended["Closed"] += 1
+    return made
 
 
 def scraped(agent: LocalAgent) -> dict[str, Metric]:
     registry = CollectorRegistry()
     registry.register(AgentCollector(agent))
+    registry.register(NodeCollector(stream(agent)))
     return {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
 
 
@@ -144,4 +156,4 @@ def test_the_reference_page_is_current() -> None:
 
 def test_a_sample_without_a_definition_is_our_bug() -> None:
     with pytest.raises(MetricUndefined):
-        metrics._single("mediamesh_made_up", 1)
+        metrics.single("mediamesh_made_up", 1)

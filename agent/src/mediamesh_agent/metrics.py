@@ -48,6 +48,14 @@ METRICS: Final = (
         "gauge",
         "What is wrong right now: the plan's files, the hub, flows that cannot be set up.",
     ),
+    Metric("mediamesh_agent_operator_connected", "gauge", "1 while the operator takes reports; in a cluster only."),
+    Metric("mediamesh_agent_plans_received_total", "counter", "Plans that the operator has sent; in a cluster only."),
+    Metric(
+        "mediamesh_agent_operator_streams_ended_total",
+        "counter",
+        "Streams to the operator that ended; in a cluster only. Closed: with its token, as it should.",
+        ("reason",),
+    ),
     Metric("mediamesh_hub_up", "gauge", "1 while the hub answers on its control socket."),
     Metric("mediamesh_hub_plan_revision", "gauge", "Revision of the plan in force."),
     Metric(
@@ -127,10 +135,10 @@ class AgentCollector(Collector):
         """Return all families; those of the hub are absent while no hub answers."""
         facts = self._agent.facts
         observed = facts.observed
-        yield _family("mediamesh_build_info", [((version("mediamesh-agent"), platform.python_version()), 1)])
-        yield _single("mediamesh_agent_hub_starts_total", facts.hub_starts)
-        yield _single("mediamesh_agent_problems", len(facts.problems))
-        yield _single("mediamesh_hub_up", observed is not None)
+        yield family("mediamesh_build_info", [((version("mediamesh-agent"), platform.python_version()), 1)])
+        yield single("mediamesh_agent_hub_starts_total", facts.hub_starts)
+        yield single("mediamesh_agent_problems", len(facts.problems))
+        yield single("mediamesh_hub_up", observed is not None)
         yield from self._totals()
         if observed is not None:
             yield from _hub(observed)
@@ -144,14 +152,14 @@ class AgentCollector(Collector):
         endpoints = ledger.endpoints()
         sinks = {key: counted for key, counted in endpoints.items() if key not in sources}
         ways = [((*key, "in" if key in sources else "out"), counted) for key, counted in endpoints.items()]
-        yield _family("mediamesh_hub_frames_total", [(labels, counted.frames) for labels, counted in ways])
-        yield _family("mediamesh_hub_bytes_total", [(labels, counted.bytes) for labels, counted in ways])
-        yield _family("mediamesh_hub_frames_received_total", [(key, sink.received) for key, sink in sinks.items()])
-        yield _family("mediamesh_hub_frames_damaged_total", [(key, sink.damaged) for key, sink in sinks.items()])
+        yield family("mediamesh_hub_frames_total", [(labels, counted.frames) for labels, counted in ways])
+        yield family("mediamesh_hub_bytes_total", [(labels, counted.bytes) for labels, counted in ways])
+        yield family("mediamesh_hub_frames_received_total", [(key, sink.received) for key, sink in sinks.items()])
+        yield family("mediamesh_hub_frames_damaged_total", [(key, sink.damaged) for key, sink in sinks.items()])
         dropped = [((*key, "QueueFull"), sink.dropped) for key, sink in sinks.items()]
-        yield _family("mediamesh_hub_frames_dropped_total", dropped)
-        yield _family("mediamesh_hub_reattached_total", [(key, end.reattached) for key, end in endpoints.items()])
-        yield _family("mediamesh_hub_attachments_ended_total", list(ledger.ends().items()))
+        yield family("mediamesh_hub_frames_dropped_total", dropped)
+        yield family("mediamesh_hub_reattached_total", [(key, end.reattached) for key, end in endpoints.items()])
+        yield family("mediamesh_hub_attachments_ended_total", list(ledger.ends().items()))
         latency = _histogram("mediamesh_hub_frame_latency_seconds")
         for key, sink in sinks.items():
             latency.add_metric(key, *octaves(sink.latency))
@@ -187,12 +195,12 @@ def _hub(observed: hub_pb2.Observed) -> Iterator[Family]:
         "mediamesh_hub_memory_bytes": observed.memory_bytes,
         "mediamesh_hub_memory_limit_bytes": observed.memory_limit_bytes,
     }
-    return (_single(name, value) for name, value in fields.items())
+    return (single(name, value) for name, value in fields.items())
 
 
 def _flows(observed: hub_pb2.Observed) -> Iterator[Family]:
     states = [((flow.connection, state), flow.state == state) for flow in observed.flows for state in FlowState]
-    yield _family("mediamesh_hub_flow_state", states)
+    yield family("mediamesh_hub_flow_state", states)
     fields: dict[str, Callable[[hub_pb2.ObservedFlow], float]] = {
         "mediamesh_hub_pool_frames": lambda flow: flow.pool_frames,
         "mediamesh_hub_pool_free_frames": lambda flow: flow.pool_free,
@@ -200,7 +208,7 @@ def _flows(observed: hub_pb2.Observed) -> Iterator[Family]:
         "mediamesh_hub_pool_sealed": lambda flow: flow.sealed,
     }
     for name, field in fields.items():
-        yield _family(name, [((flow.connection,), field(flow)) for flow in observed.flows])
+        yield family(name, [((flow.connection,), field(flow)) for flow in observed.flows])
 
 
 def _attachments(observed: hub_pb2.Observed) -> Iterator[Family]:
@@ -211,22 +219,24 @@ def _attachments(observed: hub_pb2.Observed) -> Iterator[Family]:
             key = (flow.connection, attachment.endpoint)
             count[key] = count.get(key, 0) + 1
             fullest[key] = max(fullest.get(key, 0.0), attachment.occupancy / max(attachment.queue, 1))
-    yield _family("mediamesh_hub_attachments", list(count.items()))
-    yield _family("mediamesh_hub_ring_occupancy_ratio", list(fullest.items()))
+    yield family("mediamesh_hub_attachments", list(count.items()))
+    yield family("mediamesh_hub_ring_occupancy_ratio", list(fullest.items()))
 
 
 def _bridges(observed: hub_pb2.Observed) -> Iterator[Family]:
     named = [((bridge.connection, bridge.endpoint, bridge.bridge), bridge) for bridge in observed.bridges]
-    yield _family("mediamesh_bridge_restarts_total", [(labels, bridge.restarts) for labels, bridge in named])
+    yield family("mediamesh_bridge_restarts_total", [(labels, bridge.restarts) for labels, bridge in named])
     states = [((*labels, state), bridge.state == state) for labels, bridge in named for state in BridgeState]
-    yield _family("mediamesh_bridge_state", states)
+    yield family("mediamesh_bridge_state", states)
 
 
-def _single(name: str, value: float) -> Family:
-    return _family(name, [((), value)])
+def single(name: str, value: float) -> Family:
+    """Return a metric without labels."""
+    return family(name, [((), value)])
 
 
-def _family(name: str, samples: Iterable[Sample]) -> CounterMetricFamily | GaugeMetricFamily:
+def family(name: str, samples: Iterable[Sample]) -> CounterMetricFamily | GaugeMetricFamily:
+    """Return a metric with its samples; raises MetricUndefined if it is not in METRICS."""
     metric = _definition(name)
     make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
     family = make(metric.name, metric.help, labels=metric.labels)

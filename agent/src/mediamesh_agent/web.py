@@ -14,11 +14,10 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from mediamesh_agent import guard, parts
 from mediamesh_agent.errors import PortTaken
+from mediamesh_agent.exposition import REGISTRY, metrics, registry
 from mediamesh_agent.folder import AGENT_SOCKET
 from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.metrics import AgentCollector
@@ -29,7 +28,6 @@ from mediamesh_core.errors import MediameshError, TransientError
 ADDRESS: Final = "127.0.0.1"
 AGENT: Final = web.AppKey("agent", LocalAgent)
 PREVIEWS: Final = web.AppKey("previews", Previews)
-REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _BOUNDARY: Final = "frame"
 _MOST_REQUEST: Final = 4096
@@ -41,7 +39,7 @@ def application(agent: LocalAgent, previews: Previews, *, guarded: bool) -> web.
     app.on_response_prepare.append(guard.add_headers)
     app[AGENT] = agent
     app[PREVIEWS] = previews
-    app[REGISTRY] = _registry(agent)
+    app[REGISTRY] = registry(AgentCollector(agent))
     app.add_routes(
         [
             web.get("/", _static),
@@ -51,7 +49,7 @@ def application(agent: LocalAgent, previews: Previews, *, guarded: bool) -> web.
             web.post("/api/kill", _kill),
             web.post("/api/restart", _restart),
             web.post("/api/upgrade", _upgrade),
-            web.get("/metrics", _metrics),
+            web.get("/metrics", metrics),
             web.get("/preview.mjpg", _preview),
         ]
     )
@@ -87,13 +85,6 @@ async def _serve_tcp(runner: web.AppRunner, port: int) -> int:
         raise PortTaken(f"{ADDRESS}:{port} cannot be had ({error.strerror}); choose another with --port") from error
     bound: int = runner.addresses[0][1]
     return bound
-
-
-def _registry(agent: LocalAgent) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(AgentCollector(agent))
-    ProcessCollector(registry=registry)
-    return registry
 
 
 async def _static(request: web.Request) -> web.Response:
@@ -158,11 +149,6 @@ async def _upgrade(request: web.Request) -> web.Response:
 def _failure(error: MediameshError) -> web.Response:
     status = web.HTTPServiceUnavailable if isinstance(error, TransientError) else web.HTTPConflict
     return web.json_response({"reason": error.reason, "message": error.message}, status=status.status_code)
-
-
-async def _metrics(request: web.Request) -> web.Response:
-    body = generate_latest(request.app[REGISTRY])
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _preview(request: web.Request) -> web.StreamResponse:

@@ -22,9 +22,9 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def set_up(*, as_json: bool) -> None:
-    """Send everything to stderr."""
+def set_up(*, as_json: bool, level: str = "info") -> None:
+    """Send everything from `level` on to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     people = logging.Formatter("%(asctime)s hub[%(process)d] %(levelname)s %(message)s")
     handler.setFormatter(JsonLines() if as_json else people)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -1,0 +1,23 @@
+"""The metrics that only an agent in a cluster has; defined in `metrics.METRICS` like all others."""
+
+from collections.abc import Iterable
+
+from prometheus_client.registry import Collector
+
+from mediamesh_agent.metrics import Family, family, single
+from mediamesh_agent.node.stream import OperatorStream
+
+
+class NodeCollector(Collector):
+    """Gives `prometheus_client` the families of the operator's stream."""
+
+    def __init__(self, stream: OperatorStream) -> None:
+        self._stream = stream
+
+    def collect(self) -> Iterable[Family]:
+        """Return all families."""
+        received = self._stream.received
+        yield single("mediamesh_agent_operator_connected", received.connected)
+        yield single("mediamesh_agent_plans_received_total", received.count)
+        ended = [((reason,), count) for reason, count in self._stream.ended.items()]
+        yield family("mediamesh_agent_operator_streams_ended_total", ended)
