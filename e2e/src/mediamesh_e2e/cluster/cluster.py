@@ -1,5 +1,7 @@
 """The cluster as a whole: up, and down again."""
 
+from contextlib import AbstractContextManager
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -7,6 +9,7 @@ from typing import Self
 from mediamesh_e2e.cluster import network, slots
 from mediamesh_e2e.cluster.control import ControlPlane
 from mediamesh_e2e.cluster.credentials import Credentials
+from mediamesh_e2e.cluster.cuts import cut
 from mediamesh_e2e.cluster.node import Node
 from mediamesh_e2e.errors import StartFailed
 from mediamesh_e2e.images.pause import pause_image
@@ -42,6 +45,10 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def cut(self, one: str, other: str) -> AbstractContextManager[None]:
+        """Let no packet pass between two addresses, of pods or machines, as long as the `with` lasts."""
+        return cut(self.layout, IPv4Address(one), IPv4Address(other))
 
     def stop(self) -> None:
         """End everything and remove all but the logs."""
@@ -81,7 +88,7 @@ def start() -> Cluster:
     Raises `MachineUnfit`, `BuildFailed` or `StartFailed`, and leaves nothing but logs then.
     """
     tools = make_toolchain()
-    network.refuse_taken_addresses("mme2e")
+    network.refuse_taken_addresses()
     slot = slots.take()
     cluster = Cluster(slot, tools)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mediamesh_e2e.places import CACHE
 
 SLOTS = 8
+PREFIX = "mme2e"
 MACHINES = IPv4Network("198.18.0.0/16")  # of 198.18.0.0/15, for benchmarks of networks: RFC 2544, C.2.2
 SERVICES = IPv4Network("198.19.0.0/16")
 NODES = ("node-a", "node-b")
@@ -32,7 +33,7 @@ class Layout:
     @property
     def prefix(self) -> str:
         """What all names of this cluster that the machine can see begin with."""
-        return f"mme2e{self.slot}"
+        return f"{PREFIX}{self.slot}"
 
     @property
     def folder(self) -> Path:

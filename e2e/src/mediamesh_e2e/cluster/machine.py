@@ -41,6 +41,7 @@ class Machine:
         self._namespaces = NODE_NAMESPACES if place.pods else CONTROL_NAMESPACES
         self._boot: subprocess.Popen[bytes] | None = None
         self._first = 0  # the PID of its PID 1 as this computer counts
+        self._started: list[Program] = []
 
     def boot(self) -> None:
         """Start PID 1 and wait until it has made the machine's view of the files."""
@@ -82,6 +83,9 @@ class Machine:
         self._boot.kill()
         self._boot.wait()
         self._boot, self._first = None, 0
+        for program in self._started:
+            program.await_end()
+        self._started.clear()
         if self._cgroups:
             # kubelet would spend seconds on each dead container that has a cgroup
             self._cgroups.remove()
@@ -98,7 +102,8 @@ class Machine:
                 env=ENVIRONMENT,
                 start_new_session=True,
             )
-        return Program(entered, self._log(name), begins)
+        self._started.append(Program(entered, self._log(name), begins))
+        return self._started[-1]
 
     def run(self, *command: str | Path, given: str | None = None, timeout: float = 60) -> str:
         """Run a program on the machine to its end and give its output; raises `ProgramFailed`."""
@@ -145,14 +150,25 @@ class Program:
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         os.kill(self.pid, number)
+        if number == signal.SIGCONT:
+            self._entered.send_signal(number)
+
+    def await_end(self) -> None:
+        """Wait until it has ended, as everything has on a machine without power."""
+        while self.runs:
+            self._let_it_see_the_end()
 
     def kill(self) -> None:
         """End it with SIGKILL, and wait until it has ended; one that has ended already is left alone."""
         while self.runs:
             for child in _children(self._entered.pid):
                 _kill(child)
-            with suppress(subprocess.TimeoutExpired):
-                self._entered.wait(LOOK_AGAIN)
+            self._let_it_see_the_end()
+
+    def _let_it_see_the_end(self) -> None:
+        self._entered.send_signal(signal.SIGCONT)  # nsenter stops itself when what it waits for is stopped
+        with suppress(subprocess.TimeoutExpired):
+            self._entered.wait(LOOK_AGAIN)
 
 
 def _only_child(parent: int) -> int:

@@ -1,10 +1,10 @@
 """The network between the machines: a bridge in the control machine, a cable to each node and one to this computer."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
 
-from mediamesh_e2e.cluster.layout import MACHINES, SERVICES, Layout, Place
+from mediamesh_e2e.cluster.layout import MACHINES, PREFIX, SERVICES, Layout, Place
 from mediamesh_e2e.errors import MachineUnfit
 from mediamesh_e2e.programs import run
 
@@ -49,8 +49,13 @@ def _route_pods(layout: Layout) -> None:
         run(["ip", "route", "add", str(node.pods), "via", str(layout.control.address)])
 
 
+def in_machine(place: Place, command: Sequence[str], *, given: str | None = None) -> None:
+    """Run a program in the network of a machine, also of one that is switched off."""
+    run(["nsenter", f"--net=/run/netns/{place.namespace}", *command], given=given)
+
+
 def _in(place: Place, command: str) -> None:
-    run(["nsenter", f"--net=/run/netns/{place.namespace}", *command.split()])
+    in_machine(place, command.split())
 
 
 def plug(layout: Layout, node: Place, *, connected: bool) -> None:
@@ -69,10 +74,10 @@ def remove(layout: Layout) -> None:
             run(["ip", "netns", "delete", place.namespace])
 
 
-def refuse_taken_addresses(prefix: str) -> None:
+def refuse_taken_addresses() -> None:
     """Raise `MachineUnfit` if this computer has routes, not made by us, into the networks that clusters use."""
     rows = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]) or "[]")
-    taken = [row for row in rows if _ours(row["dst"]) and not row.get("dev", "").startswith(prefix)]
+    taken = [row for row in rows if _ours(row["dst"]) and not row.get("dev", "").startswith(PREFIX)]
     if taken:
         raise MachineUnfit(f"{taken[0]['dst']} is routed to {taken[0].get('dev')}: the cluster would need that network")
 
