@@ -10,10 +10,14 @@ from mediamesh_core.kinds.connection import API_VERSION, Delivery, MediaConnecti
 from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
 from mediamesh_core.kinds.loading import InvalidKinds, from_object, load
 from mediamesh_core.kinds.payload import Payload
+from mediamesh_core.kinds.status import Condition, ConnectionStatus, EndpointStatus
 
 __all__ = [
     "API_VERSION",
+    "Condition",
+    "ConnectionStatus",
     "Delivery",
+    "EndpointStatus",
     "FileSink",
     "FileSource",
     "InvalidKinds",

@@ -1,9 +1,9 @@
 """What all models have in common: camelCase in YAML, nothing unknown, nothing converted, nothing changed."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -56,6 +56,15 @@ def _label(value: str) -> str:
 
 Label = Annotated[str, AfterValidator(_label)]
 """A DNS label (RFC 1123), as Kubernetes has it: it becomes part of socket, lock and metric names."""
+
+
+Reason = Annotated[str, Field(max_length=64, pattern="^[A-Z][A-Za-z0-9]*$")]
+"""A CamelCase word that never changes."""
+
+
+def list_map(*keys: str) -> Any:
+    """Return how a list is merged whose items are known by these fields; no two items have the same."""
+    return Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
 
 
 def twice(names: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from mediamesh_core.errors import UserError
 from mediamesh_core.kinds.connection import MediaConnection
+from mediamesh_core.kinds.status import MAX_ENDPOINTS
 from mediamesh_core.plan import FlowPlan, NodePlan
 from mediamesh_core.planner.cluster import Node, Observed, Pod
 from mediamesh_core.planner.conflicts import Claims
@@ -16,7 +17,7 @@ from mediamesh_core.planner.instructions import flow_plan
 from mediamesh_core.planner.landscape import Landscape, landscape
 from mediamesh_core.planner.placement import place
 from mediamesh_core.planner.podindex import PodIndex
-from mediamesh_core.planner.verdicts import MAX_ENDPOINTS, Plans, Verdict
+from mediamesh_core.planner.verdicts import Plans, Verdict
 
 _NOTHING = Observed()
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 from mediamesh_core.plan import NodePlan
 
-MAX_ENDPOINTS = 1024
-"""In one verdict; what is beyond still runs."""
-
 STANDBY = "Standby"
 """A pod that matches the source beside the one that is it; or a further peer of one memif endpoint."""
 NOT_READY = "NotReady"
@@ -66,7 +63,7 @@ class Verdict:
     node: str = ""
     """Where the flow is; "": nowhere."""
     endpoints: tuple[PlacedEndpoint, ...] = ()
-    """In the order of the spec, source first; pods of one endpoint oldest first, at most `MAX_ENDPOINTS`."""
+    """In the order of the spec, source first; pods of one endpoint oldest first, as many as a status can hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,16 @@
+"""From what was planned and what a node says to the status that people read: pure."""
+
+from mediamesh_core.status.conditions import condition
+from mediamesh_core.status.connection import nominal_rate, status
+from mediamesh_core.status.observation import Observation, SeenAttachment, SeenBridge
+from mediamesh_core.status.rates import rate_between
+
+__all__ = [
+    "Observation",
+    "SeenAttachment",
+    "SeenBridge",
+    "condition",
+    "nominal_rate",
+    "rate_between",
+    "status",
+]
