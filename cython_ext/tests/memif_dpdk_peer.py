@@ -112,7 +112,8 @@ def dpdk_peer(
 def _environment(*, single_file: bool) -> list[str]:
     private = ["--no-huge", "-m", "512", "--no-pci", "--no-shconf", "--no-telemetry", f"--file-prefix={uuid.uuid4()}"]
     segments = ["--single-file-segments"] if single_file else []
-    return ["--lcores", "0@0,1@1", *private, *segments, "--log-level=pmd.net.memif:debug"]
+    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    return ["--lcores", f"0@({cores}),1@({cores})", *private, *segments, "--log-level=pmd.net.memif:debug"]
 
 
 def _device(number: int, address: str, role: str, room: int, zero_copy: bool, secret: str) -> str:

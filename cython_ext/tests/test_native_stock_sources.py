@@ -15,11 +15,14 @@ from native_stock_peers import NEXT, StockMaster, StockSlave
 
 from mediamesh_native.engine import Engine
 from mediamesh_native.pool import Pool
+from mediamesh_native.port import Wait
 from mediamesh_native.stockrings import StockRings
 
 RANDOM = random.Random(9)
 BOTH: list[str] = ["slave", "master"]  # our role
 CAPACITY = 40_000
+TRIES = 50
+LONG_AGO = 100_000_000  # ns, a hundred times what the engine has its doubts
 Peer = StockMaster | StockSlave
 
 
@@ -331,3 +334,19 @@ def test_stock_peers_are_not_handed_over(scene: Scene) -> None:
     scene.node.engine.remove(number)
     assert scene.node.engine.freeze()["version"]
     assert isinstance(scene.node.engine, Engine)
+
+
+def test_a_packet_is_found_though_its_sender_saw_us_awake_and_did_not_signal(scene: Scene) -> None:
+    """A sender looks whether we are awake before others can see its packet, so it may send while we fall asleep."""
+    _, peer = scene.as_master()
+    for _ in range(TRIES):
+        peer.send(b"with a signal")
+        scene.arrives(b"with a signal")
+        wait_until(lambda: peer.rings[0].flags.value == 0, "the engine to sleep")
+        peer.send(b"without", publish=False)
+        peer.rings[0].head.value += 1
+        if scene.sink.port.wait(LONG_AGO) is Wait.READY:
+            return scene.arrives(b"without")
+        peer.kick()  # this machine gave us no time while the engine still looked
+        scene.arrives(b"without")
+    pytest.fail("nobody looked again")

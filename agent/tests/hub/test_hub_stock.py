@@ -189,7 +189,8 @@ def dpdk(folder: Path, role: str, path: Path, mode: str) -> Iterator["subprocess
     device = f"net_memif0,role={role},id=7,bsize=2048,rsize=10,socket={path},socket-abstract=no"
     private = ["--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", f"--file-prefix={uuid.uuid4()}"]
     sizes = ["--rxd=512", "--txd=512", "--mbuf-size=2176", "--total-num-mbufs=2048", "--disable-link-check"]
-    command = ["dpdk-testpmd", "--lcores", "0@0,1@1", *private, f"--vdev={device}", "--"]
+    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    command = ["dpdk-testpmd", "--lcores", f"0@({cores}),1@({cores})", *private, f"--vdev={device}", "--"]
     command += [f"--forward-mode={mode}", "--nb-cores=1", *sizes, "--stats-period=1"]
     environment = os.environ | {"RUNTIME_DIRECTORY": str(folder)}
     with (folder / "testpmd.log").open("wb") as log:

@@ -5,7 +5,8 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from mediamesh_native.fanout cimport ask_for_returns, flush, lacks_room, publish, stop_asking, take_returns
 from mediamesh_native.frames cimport drop_frame, end, hold_frame, post_frames, wake_source
 from mediamesh_native.layout cimport (
-    MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_store16, mm_take_desc,
+    MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_monotonic, mm_store16,
+    mm_take_desc,
 )
 from mediamesh_native.stock cimport (
     PORTION, chain_length, gather, stock_available, stock_consumed, write_header,
@@ -20,6 +21,7 @@ cdef enum:
     ROUNDS = 16
     BURST = 16  # so many frames in a row, and more are likely to come at once:
     LINGER = 4  # then the engine looks so often again before it sleeps
+    DOUBT_NS = 1_000_000  # a store of a stock peer is seen by everybody long before
 
 
 cdef inline Fault check_sent(Attachment *source, mm_desc *desc) noexcept nogil:
@@ -195,6 +197,7 @@ cdef inline bint serve_stock_source(Engine_ *engine, Attachment *source) noexcep
         return done > 0 and not flow.stalled
     mask_rings(source, 0)
     mm_fence()
+    source.stock.doubtful_until = mm_monotonic() + DOUBT_NS
     return flow.pool.free_count > 0 and stock_pending(engine, source)
 
 

@@ -94,13 +94,20 @@ cdef inline void serve_events(Engine_ *engine, epoll_event *events, int count) n
 
 
 cdef inline bint tick_peer(Engine_ *engine, Attachment *peer, uint64_t now) noexcept nogil:
-    """Look after one stock peer: nothing tells us when it takes or gives; True while that must be watched."""
+    """Look after one stock peer: nothing tells us when it takes or gives; True while that must be watched.
+
+    DPDK's memif publishes a packet and then looks whether we are awake, with no barrier between the two. The processor may
+    look first, see that we are, and publish just after we looked for the last time: no signal follows. Its store is
+    under way by then, so one more look a little later finds the packet.
+    """
     if peer.fault != NO_FAULT:
         return False
     if peer.role == SOURCE:
         if stock_pending(engine, peer):
             serve(engine, peer)
-        return peer.fault == NO_FAULT and peer.flow.pool != NULL and is_starved(peer.flow)
+        if peer.fault != NO_FAULT or peer.flow.pool == NULL:
+            return False
+        return is_starved(peer.flow) or now < peer.stock.doubtful_until
     take_returns(engine, peer)
     if peer.stock.fifo_count or peer.flow.stalled:
         serve(engine, peer)

@@ -99,6 +99,7 @@ cdef struct Stock:
     bint oversize  # the frame just looked at can never be sent
     uint64_t moved_at  # when the peer last took or gave something
     bint waiting  # for a buffer or a position of the peer's
+    uint64_t doubtful_until  # a source may have missed that we sleep; look again then
 
 cdef struct Attachment:
     uint32_t id
