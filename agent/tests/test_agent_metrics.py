@@ -14,6 +14,7 @@ from mediamesh_agent.errors import MetricUndefined
 from mediamesh_agent.local import LocalAgent
 from mediamesh_agent.metrics import METRICS, AgentCollector, octaves
 from mediamesh_agent.metrics_page import page
+from mediamesh_agent.node.folders import PodFolders
 from mediamesh_agent.node.metrics import NodeCollector
 from mediamesh_agent.node.received import Received
 from mediamesh_agent.node.stream import OperatorStream, Place
@@ -34,7 +35,7 @@ def stream(agent: LocalAgent) -> OperatorStream:
 def scraped(agent: LocalAgent) -> dict[str, Metric]:
     registry = CollectorRegistry()
     registry.register(AgentCollector(agent))
-    registry.register(NodeCollector(stream(agent)))
+    registry.register(NodeCollector(stream(agent), PodFolders(Path("pods"))))
     return {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
 
 

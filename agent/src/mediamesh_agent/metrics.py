@@ -50,6 +50,7 @@ METRICS: Final = (
     ),
     Metric("mediamesh_agent_operator_connected", "gauge", "1 while the operator takes reports; in a cluster only."),
     Metric("mediamesh_agent_plans_received_total", "counter", "Plans that the operator has sent; in a cluster only."),
+    Metric("mediamesh_agent_pod_folders_removed_total", "counter", "Folders of pods that are gone; in a cluster only."),
     Metric(
         "mediamesh_agent_operator_streams_ended_total",
         "counter",

@@ -1,5 +1,6 @@
 """When a plan that has come is sent to the hub, and what a report says: pure."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from node_operator import NODE, planned
 
 from mediamesh_agent.agent import Facts
 from mediamesh_agent.node.facts import memory_facts, node_facts
-from mediamesh_agent.node.received import Received
+from mediamesh_agent.node.received import LAG, Received
 from mediamesh_agent.node.report import hello, report, state
 from mediamesh_protos import agents_pb2, hub_pb2, plan_pb2
 
@@ -22,7 +23,8 @@ def applied(revision: int, *, connected: bool) -> Received:
     received = Received(NODE)
     received.take(PLAN)
     received.applied(revision)
-    received.connected = connected
+    if connected:
+        received.connect()
     return received
 
 
@@ -63,6 +65,24 @@ def test_a_superseded_agent_wants_nothing() -> None:
     received.forget()
     assert not received.differs(hub(0))
     assert received.plan.node == NODE
+
+
+def test_a_plan_is_known_to_be_current_when_it_comes_and_while_the_operator_listens() -> None:
+    now = 1000.0
+    received = Received(NODE, clock=lambda: now)
+    received.connect()
+    assert received.known_at == -math.inf
+    now += 2 * LAG
+    assert received.known_at == -math.inf, "there is no plan yet"
+    received.take(PLAN)
+    assert received.known_at == now
+    now += 2 * LAG
+    assert received.known_at == now - LAG
+    received.disconnect()
+    received.connect()
+    assert received.known_at == now - 2 * LAG
+    received.forget()
+    assert received.known_at == -math.inf
 
 
 def test_after_a_restart_it_begins_with_what_the_hub_keeps(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import logging
 import random
 import signal
 import sys
+import time
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from mediamesh_agent.agent import Agent
 from mediamesh_agent.control import HubControl
@@ -18,6 +19,7 @@ from mediamesh_agent.hub import logs
 from mediamesh_agent.hubprocess import SOCKET_NAME
 from mediamesh_agent.metrics import AgentCollector
 from mediamesh_agent.node.facts import node_facts
+from mediamesh_agent.node.folders import PodFolders
 from mediamesh_agent.node.health import Health, serving
 from mediamesh_agent.node.metrics import NodeCollector
 from mediamesh_agent.node.options import Options, parse
@@ -26,6 +28,8 @@ from mediamesh_agent.node.stream import OperatorStream, Place
 from mediamesh_core.errors import MediameshError
 
 log = logging.getLogger(__name__)
+
+_LOOK_EVERY: Final = 10.0
 
 
 async def run(options: Options) -> None:
@@ -36,11 +40,21 @@ async def run(options: Options) -> None:
     place = Place(options.operator, options.ca, options.token, options.server_name)
     sockets = "csi" if options.csi_dir else "hostPath"
     stream = OperatorStream(place, options.node, lambda: node_facts(sockets), agent, received, random.random)
-    async with serving(options.http, Health(agent), registry(AgentCollector(agent), NodeCollector(stream))) as port:
+    folders = PodFolders(options.root / "pods")
+    collectors = AgentCollector(agent), NodeCollector(stream, folders)
+    async with serving(options.http, Health(agent), registry(*collectors)) as port:
         log.info("the agent works", extra={"fields": {"node": options.node, "root": options.root, "port": port}})
-        await _until_told(agent.reconcile(), stream.run())
+        await _until_told(agent.reconcile(), stream.run(), _tend(folders, received))
         await agent.control.close()
     log.info("the agent ends; the hub runs on")
+
+
+async def _tend(folders: PodFolders, received: Received) -> NoReturn:
+    while True:
+        if received.plan.cluster:
+            pods, known_at = list(received.plan.pods), received.known_at
+            await asyncio.to_thread(folders.tend, pods, known_at, time.monotonic())
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 async def _until_told(*parts: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,11 @@ not be set up; the operator does not send a plan that the hub has.
 """
 
 import logging
+import math
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -18,19 +22,45 @@ from mediamesh_protos import hub_pb2, plan_pb2
 
 log = logging.getLogger(__name__)
 
+LAG: Final = 30.0
+"""Seconds within which an operator that listens has sent another plan if there is one."""
+
 
 class Received:
     """The desired state, for `agent.Agent`."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan_pb2.NodePlan(node=node)
-        self.connected = False
-        """Whether the operator speaks through this agent now."""
         self.count = 0
         """Plans that have come."""
         self._node = node
+        self._clock = clock
+        self._connected_since: float | None = None
+        self._taken_at = -math.inf
         self._revision: int | None = None
         self._new = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the operator speaks through this agent now."""
+        return self._connected_since is not None
+
+    def connect(self) -> None:
+        """Learn that the operator takes reports."""
+        if self._connected_since is None:
+            self._connected_since = self._clock()
+
+    def disconnect(self) -> None:
+        """Learn that the stream is gone."""
+        self._connected_since = None
+
+    @property
+    def known_at(self) -> float:
+        """When the plan was last known to be the operator's word: it sends no plan that the hub has."""
+        settled = self._clock() - LAG
+        if self.plan.digest and self._connected_since is not None and self._connected_since <= settled:
+            return max(self._taken_at, settled)
+        return self._taken_at
 
     def keep(self, kept: Path) -> None:
         """Begin with the plan that the hub keeps in a file, if it can be read and is of this node."""
@@ -47,11 +77,13 @@ class Received:
     def take(self, plan: plan_pb2.NodePlan) -> None:
         """Want this from now on."""
         self.plan, self._revision, self._new = plan, None, True
+        self._taken_at = self._clock()
         self.count += 1
 
     def forget(self) -> None:
         """Want nothing: another agent is told what this node should be."""
         self.plan, self._revision = plan_pb2.NodePlan(node=self._node), None
+        self._taken_at = -math.inf
 
     def refresh(self) -> bool:
         """Return whether a plan has come since the last call."""

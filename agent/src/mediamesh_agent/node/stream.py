@@ -102,7 +102,7 @@ class OperatorStream:
         except asyncio.InvalidStateError as error:
             return self._say_why("StreamBroken", str(error))
         finally:
-            self.received.connected = False
+            self.received.disconnect()
         return self._say_why("Closed", "the operator has ended the stream")
 
     def _say_why(self, reason: str, detail: str) -> str:
@@ -167,7 +167,7 @@ class OperatorStream:
     def _accepted(self) -> None:
         """Note that the operator listens: it would have refused the first report at once."""
         if not self.received.connected:
-            self.received.connected = True
+            self.received.connect()
             log.info("the operator listens", extra={"fields": {"operator": self.place.operator}})
 
     async def _change(self, told: bytes) -> None:
