@@ -18,6 +18,7 @@ from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.service import Service
 from mediamesh_native.memif import transport
+from mediamesh_native.memif.errors import MemifError
 from mediamesh_native.memif.fdcheck import check_eventfd
 from mediamesh_native.memif.handshake import (
     ConnectRequested,
@@ -37,6 +38,8 @@ from mediamesh_native.stockrings import StockRings
 from mediamesh_protos import plan_pb2
 
 PATIENCE = 2.0
+"""For each message, and for all of them together:"""
+WHOLE_PATIENCE = 5.0
 SAFE_CHUNK = 2048
 LONGEST_CHUNK = 65472  # what 16 bits can say, in whole cache lines
 _FEWEST_LOG2, _MOST_LOG2 = 8, 14
@@ -74,6 +77,7 @@ class StockHandshake:
         self._regions: dict[int, RegionAdded] = {}
         self._announced: list[RingAdded] = []
         self._pool: Pool | None = None
+        self._machine: SlaveHandshake | MasterHandshake | None = None
 
     @property
     def _to_peer(self) -> bool:
@@ -82,15 +86,33 @@ class StockHandshake:
     async def run(self) -> Attachment:
         """Return the serving attachment; raises HubError, MemifError or OSError."""
         try:
-            machine = await self._slave() if self._memif.role == "server" else self._master()
-            await self._converse(machine)
+            machine = await self._agree()
             return await self._attach(machine)
-        except BaseException:
+        except BaseException as error:
+            self._say_why(error)
             if self._rings is not None:
                 self._rings.close()
             transport.close_all([region.fd for region in self._regions.values()])
             transport.close_all([ring.fd for ring in self._announced])
             raise
+
+    async def _agree(self) -> SlaveHandshake | MasterHandshake:
+        """Converse within the bound for it all; return the machine."""
+        try:
+            async with asyncio.timeout(WHOLE_PATIENCE):
+                machine = self._machine = await self._slave() if self._memif.role == "server" else self._master()
+                stock_serving.check_room(self._flow, self._grant)
+                await self._converse(machine)
+        except TimeoutError:
+            text = f"the stock peer's handshake was not done after {WHOLE_PATIENCE:g} s"
+            raise AttachmentEnded("HandshakeTooLong", text) from None
+        return machine
+
+    def _say_why(self, error: BaseException) -> None:
+        """Have the peer know, in memif's own way, why it is sent away."""
+        if self._machine is not None and isinstance(error, HubError | MemifError):
+            self._machine.disconnect(error.message)
+            self._send_best_effort(self._machine)
 
     async def _slave(self) -> SlaveHandshake:
         """Make rings that the peer, which greets first, can digest."""
@@ -132,16 +154,13 @@ class StockHandshake:
 
     async def _converse(self, machine: SlaveHandshake | MasterHandshake) -> None:
         """Exchange messages until the link is up, or (as master) until only our CONNECTED is missing."""
-        try:
+        self._send(machine)
+        while True:
+            await self._readable()
+            done = any(self._take(event) for event in self._receive(machine))
             self._send(machine)
-            while True:
-                await self._readable()
-                events = self._receive(machine)
-                self._send(machine)
-                if any(self._take(event) for event in events):
-                    return
-        finally:
-            self._send_best_effort(machine)
+            if done:
+                return
 
     def _take(self, event: Event) -> bool:
         """Note what was said; True when the conversation has come to its aim."""

@@ -1,0 +1,119 @@
+"""Stock memif clients that mean harm: each ends with a reason, and the peer that is waited for comes through."""
+
+import asyncio
+import select
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, cast
+
+import pytest
+from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.plans import flow, sink
+from mediamesh_testing.stockclient import StockClient
+from mediamesh_testing.waiting import PATIENCE, eventually, wait_until
+
+from mediamesh_agent.hub import stock
+from mediamesh_agent.hub.stock_link import MOST_CANDIDATES, StockEndpoint, StockLink
+from mediamesh_native.memif.messages import S2M, AddRegion, Connected, Disconnect
+from mediamesh_protos import plan_pb2
+
+PEER = plan_pb2.EndpointPlan(
+    kind="memif", memif=plan_pb2.MemifPlan(role="client", socket="m.sock", id=7, access="copy", rings=1)
+)
+FED = flow("default/b", source=plan_pb2.SourcePlan(name="wire", queue=4, endpoint=PEER), sinks=[sink(policy="block")])
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubUnderTest]:
+    with running_hub(tmp_path_factory.mktemp("hub") / "mesh") as running:
+        running.apply(FED)
+        wait_until((running.root / "m.sock").exists, "the socket")
+        yield running
+
+
+def came(hub: HubUnderTest) -> StockClient:
+    return StockClient(hub.root / "m.sock")
+
+
+def drip(client: StockClient) -> Disconnect:
+    """Say something honest every half second until sent away."""
+    fd = client.memory(4096)
+    answer = client.say(client.init)
+    index = 0
+    while not isinstance(answer, Disconnect):
+        if select.select([client.socket], [], [], 0.5)[0]:
+            answer = client.hear()
+        else:
+            answer = client.say(AddRegion(index, 4096), fd)
+            index += 1
+    return answer
+
+
+def test_whoever_dawdles_keeps_nobody_out_and_is_sent_away(hub: HubUnderTest) -> None:
+    with came(hub) as dripping, came(hub) as silent, came(hub) as real:
+        silent.socket.setblocking(False)
+        dripping.say(dripping.init)
+        assert isinstance(real.connect(), Connected)
+        assert real.connected
+    wait_until(lambda: not hub.flow("default/b").attachments, "the peer's end")
+    with came(hub) as dripping:
+        assert "5 s" in drip(dripping).reason
+    wait_until(lambda: hub.ended("HandshakeTooLong") == 1, "the end of who dripped")
+    with came(hub) as real:
+        assert isinstance(real.connect(), Connected)
+
+
+def test_of_too_many_the_oldest_is_sent_away(hub: HubUnderTest) -> None:
+    with ExitStack() as crowd:
+        silent = [crowd.enter_context(came(hub)) for _ in range(3 * MOST_CANDIDATES)]
+        with came(hub) as real:
+            assert isinstance(real.connect(), Connected)
+        assert select.select([silent[0].socket], [], [], PATIENCE)[0]
+        assert silent[0].hear() is None
+    assert hub.ended("TooManyCandidates") >= MOST_CANDIDATES
+
+
+def test_who_comes_second_is_told_that_the_place_is_taken(hub: HubUnderTest) -> None:
+    with came(hub) as first:
+        first.connect()
+        with StockClient(hub.root / "m.sock") as second:
+            assert isinstance(second.hello, Disconnect)
+            assert "has a source already" in second.hello.reason
+        assert first.connected
+    assert hub.ended("SourceBusy") == 1
+
+
+@pytest.mark.parametrize("offset", [1 << 20, 3])
+def test_a_ring_that_cannot_be_is_told_to_the_peer(hub: HubUnderTest, offset: int) -> None:
+    with came(hub) as client:
+        client.say(client.init)
+        client.say(AddRegion(0, 1 << 16), client.memory(1 << 16))
+        answer = client.ring(S2M, offset=offset)
+        assert isinstance(answer, Disconnect)
+        assert "ring" in answer.reason
+
+
+def test_a_link_that_fails_as_nobody_foresaw_begins_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    async def fail(_: StockLink) -> None:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0)
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(stock, "LONGEST_PAUSE", 0)
+    monkeypatch.setattr(StockLink, "keep", fail)
+    links = stock.StockLinks(cast("Any", None), cast("Any", None))
+    endpoint = StockEndpoint("default/b", "wire", "source", PEER.memif.SerializeToString())
+
+    async def watch() -> None:
+        await links.arrange([endpoint])
+        await eventually(lambda: tries > 2, "more tries")
+        await links.close()
+
+    asyncio.run(watch())
+    assert "unforeseen" in caplog.text
+    assert "default/b wire" in caplog.text
