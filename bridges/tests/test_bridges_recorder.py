@@ -139,13 +139,6 @@ def test_another_encoder_can_be_chosen(tmp_path: Path) -> None:
         assert container.streams.video[0].codec_context.name == "prores"
 
 
-def test_the_order_of_the_fields_is_kept(tmp_path: Path) -> None:
-    format = VideoFormat(64, 48, Fraction(25), "yuv422p", "interlaced", "bff")
-    path = record(tmp_path, "cam.mkv", format, frames_at([legal(format, 1)], Fraction(25)))
-    with av.open(str(path), "r") as container:
-        assert container.streams.video[0].codec_context.field_order in (3, 5)  # bottom field first
-
-
 @pytest.mark.parametrize("suffix", [".wav", ".mkv", ".mov", ".mp4"])
 @pytest.mark.parametrize("sample_format", ["pcm_s16le", "pcm_s24be"])
 def test_sound_is_identical_and_missing_blocks_are_silence(tmp_path: Path, suffix: str, sample_format: str) -> None:

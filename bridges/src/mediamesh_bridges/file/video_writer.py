@@ -22,18 +22,18 @@ from av.video.stream import VideoStream
 
 from mediamesh_bridges.errors import BadSetting
 from mediamesh_bridges.file.container import open_container
+from mediamesh_bridges.file.interlacing import FieldMarks, announce_fields, check_fields, field_options
 from mediamesh_bridges.file.picture import EXACT, ffmpeg_pixels, unpacker
 from mediamesh_bridges.file.recorded import Recorded
 from mediamesh_core.formats import VideoFormat
 
 _LOSSLESS = "ffv1"
-_USUAL: Final = {".mkv": (_LOSSLESS,), ".mp4": ("libx264", "mpeg4"), ".mov": ("libx264", "mpeg4")}
+USUAL: Final = {".mkv": (_LOSSLESS,), ".mp4": ("libx264", "mpeg4"), ".mov": ("libx264", "mpeg4")}
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "ffv1": {"level": "3", "slicecrc": "1"},
     "libx264": {"preset": "veryfast", "crf": "18", "bf": "0"},
     "mpeg4": {"qscale": "2"},
 }
-_FIELD_ORDERS = {"tff": 2, "bff": 3}  # AV_FIELD_TT, AV_FIELD_BB
 _MANY_SLICES: Final = {"slices": "16"}  # of FFV1: what its threads share; small pictures cannot be cut so finely
 _LARGE = 256
 
@@ -44,9 +44,11 @@ class VideoWriter:
     def __init__(self, file: BinaryIO, format: VideoFormat, suffix: str, codec: str | None) -> None:
         self._format = format
         encoder = _encoder(codec, suffix)
+        check_fields(encoder, format)
         self._unpack = unpacker(format)
         self._pixels = _encoded_pixels(encoder, format)
         self._reformatter = VideoReformatter()
+        self._mark = FieldMarks(format, self._pixels)
         self._container = open_container(file, suffix)
         try:
             self._stream = self._add_stream(encoder.name)
@@ -61,7 +63,7 @@ class VideoWriter:
         picture = self._reformatter.reformat(picture, format=self._pixels, interpolation=EXACT)
         picture.pts = recorded.position
         picture.time_base = 1 / self._format.frame_rate
-        self._container.mux(self._stream.encode(picture))
+        self._container.mux(self._stream.encode(self._mark(picture)))
 
     def finish(self) -> None:
         """Write what the encoder holds back, then the index."""
@@ -71,7 +73,7 @@ class VideoWriter:
     def _add_stream(self, encoder: str) -> VideoStream:
         rate = self._format.frame_rate
         large = encoder == _LOSSLESS and min(self._format.width, self._format.height) >= _LARGE
-        options = dict(_OPTIONS.get(encoder, {})) | (_MANY_SLICES if large else {})
+        options = _OPTIONS.get(encoder, {}) | (_MANY_SLICES if large else {}) | field_options(encoder, self._format)
         stream = self._container.add_stream(encoder, rate=rate, options=options)
         if not isinstance(stream, VideoStream):
             raise TypeError(encoder)
@@ -80,13 +82,12 @@ class VideoWriter:
         stream.gop_size = 1 if encoder == _LOSSLESS else max(1, round(rate))
         stream.thread_count = os.cpu_count() or 1
         stream.thread_type = "AUTO"
-        if self._format.field_order:
-            stream.codec_context.field_order = _FIELD_ORDERS[self._format.field_order]
+        announce_fields(stream.codec_context, self._format)
         return stream
 
 
 def _encoder(codec: str | None, suffix: str) -> Codec:
-    names = _USUAL[suffix] if codec is None else (codec,)
+    names = USUAL[suffix] if codec is None else (codec,)
     for name in names:
         try:
             encoder = Codec(name, "w")
