@@ -48,3 +48,11 @@ class AuthorityUnusable(OperatorError, UserError):
 
 class AgentRefused(OperatorError, UserError):
     """An agent is not who it must be, or says what it must not; the reason tells which."""
+
+
+class WatchDeaf(OperatorError, TransientError):
+    """The watch does not tell of what is there; only a new one can."""
+
+
+class PortTaken(OperatorError, UserError):
+    """A port that we are to serve on is in use, or not ours to have."""

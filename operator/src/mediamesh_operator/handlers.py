@@ -5,7 +5,6 @@ decision. Of kopf this uses the watching alone, with its lists, bookmarks and re
 and posts nothing. Retries and backoff are the queue's; what a broken watch has missed, the `census` finds.
 """
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -22,20 +21,19 @@ Event = Mapping[str, Any]
 """`type`: None (from a list), ADDED, MODIFIED or DELETED; `object`: the body."""
 
 
-async def watch(world: World, changed: Callable[[str, str], None], pod_fields: str, stop: asyncio.Event) -> None:
-    """Keep `world` as the cluster is, and tell `changed` the kind and name of what is another; until `stop`."""
+async def watch(world: World, changed: Callable[[str, str], None], pod_fields: str) -> None:
+    """Keep `world` as the cluster is, and tell `changed` the kind and name of what is another; until cancelled."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     edge = Edge(world, changed)
     _register(registry, edge)
-    await kopf.operator(
-        registry=registry, settings=_settings(pod_fields), standalone=True, clusterwide=True, stop_flag=stop
-    )
+    await kopf.operator(registry=registry, settings=_settings(pod_fields), standalone=True, clusterwide=True)
 
 
 def _register(registry: kopf.OperatorRegistry, edge: "Edge") -> None:
     kopf.on.event(GROUP, "mediaconnections", registry=registry)(edge.connection)
     kopf.on.event(GROUP, "medianetworks", registry=registry)(edge.network)
+    kopf.on.event(GROUP, "medianodes", registry=registry)(edge.media_node)
     kopf.on.event("", "v1", "nodes", registry=registry)(edge.node)
     kopf.on.event("", "v1", "pods", registry=registry)(edge.pod)
 
@@ -52,8 +50,15 @@ class Edge:
         put = self._world.drop_connection if event["type"] == "DELETED" else self._world.put_connection
         self._changed("connection", put(event["object"]))
 
-    async def network(self, **_: Any) -> None:
+    async def network(self, event: Event, **_: Any) -> None:
         """A MediaNetwork is another, or gone; plans do not look at networks yet."""
+        put = self._world.drop_network if event["type"] == "DELETED" else self._world.put_network
+        put(event["object"])
+
+    async def media_node(self, event: Event, **_: Any) -> None:
+        """A MediaNode is another, or gone."""
+        put = self._world.drop_media_node if event["type"] == "DELETED" else self._world.put_media_node
+        self._changed("medianode", put(event["object"]))
 
     async def node(self, event: Event, **_: Any) -> None:
         """A Node is another, or gone."""

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from mediamesh_operator import lease
-from mediamesh_operator.errors import ApiUnreachable, LeaseLost, ObjectConflict, OperatorError, PartEnded
+from mediamesh_operator.errors import ApiUnreachable, LeaseLost, ObjectConflict, OperatorError
+from mediamesh_operator.tasks import never_ending, until_one_ends
 
 _RELEASE_WITHIN: Final = 2.0
 log = logging.getLogger(__name__)
@@ -73,13 +74,13 @@ class Candidate:
         PartEnded
             `work` came to an end.
         """
-        await _first(self._campaign(), stop.wait())
+        await until_one_ends(self._campaign(), stop.wait())
         if stop.is_set():
             await self._release()
             return
         log.info("leading", extra={"identity": self._identity})
         try:
-            await _first(self._renew(), _never_ending(work()), stop.wait())
+            await until_one_ends(self._renew(), never_ending("the leader's work", work()), stop.wait())
         finally:
             self.leading = False
             await self._release()
@@ -143,21 +144,3 @@ class Candidate:
                 found = await self._leases.read()
                 if found is not None and (found.get("spec") or {}).get("holderIdentity") == self._identity:
                     await self._leases.replace(lease.released(found, self._name, datetime.now(UTC)))
-
-
-async def _never_ending(work: Coroutine[Any, Any, None]) -> None:
-    await work
-    raise PartEnded("the work of the leader ended by itself")
-
-
-async def _first(*coroutines: Coroutine[Any, Any, Any]) -> None:
-    """Run all until one ends; end the others, then raise what that one raised."""
-    tasks = [asyncio.ensure_future(each) for each in coroutines]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()

@@ -33,7 +33,6 @@ class Metrics:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     reconcile_seconds: Histogram = field(init=False)
-    reconciles: Counter = field(init=False)
     refused: Counter = field(init=False)
     plans: Counter = field(init=False)
     writes: Counter = field(init=False)
@@ -42,14 +41,13 @@ class Metrics:
     def __post_init__(self) -> None:
         self.reconcile_seconds = Histogram(
             "mediamesh_operator_reconcile_duration_seconds",
-            "From taking a batch of changes to its plans being handed out and its statuses written.",
+            "From taking a batch of changes to its plans being handed out.",
             buckets=_STEPS,
             registry=self.registry,
         )
-        self.reconciles = self._counter("reconcile_total", "Batches of changes worked off.", "result")
         self.refused = self._counter("refused_total", "Agents and others that were sent away.", "reason")
         self.plans = self._counter("plans_sent_total", "Node plans sent to agents.")
-        self.writes = self._counter("api_writes_total", "Objects written to the API server.", "kind", "result")
+        self.writes = self._counter("reconcile_total", "Objects that had to be written, by result.", "kind", "result")
         self.reports = self._counter("reports_total", "Reports taken from agents.")
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -26,6 +26,7 @@ from mediamesh_operator.errors import AgentRefused, ApiUnreachable, OperatorErro
 from mediamesh_operator.identity import AgentIdentity, AgentRule, Reviewer, identify
 from mediamesh_operator.pace import Pace
 from mediamesh_operator.sessions import Session, Sessions
+from mediamesh_operator.tasks import until_one_ends
 from mediamesh_protos import agents_pb2
 
 PATIENCE: Final = 10.0
@@ -96,10 +97,10 @@ class AgentService:
         log.info("agent connected", extra={"node": identity.node, "pod": identity.pod_name, "version": hello.version})
         try:
             await self._first_report(session, context)
-            await _until_one_ends(
+            await until_one_ends(
                 self._read_reports(session, context),
                 self._send_plans(session, context),
-                _raise(session.ending),
+                _ending(session),
                 asyncio.sleep(identity.expires - time.time()),
             )
         finally:
@@ -227,18 +228,5 @@ def _hello(message: bytes, identity: AgentIdentity) -> agents_pb2.Hello:
     return said.hello
 
 
-async def _raise(ending: "asyncio.Future[AgentRefused]") -> NoReturn:
-    raise await ending
-
-
-async def _until_one_ends(*parts: Coroutine[Any, Any, Any]) -> None:
-    """Run all until one ends; then end the others and raise what it raised."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
+async def _ending(session: Session) -> NoReturn:
+    raise await session.ending

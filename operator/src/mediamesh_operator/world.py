@@ -1,66 +1,20 @@
-"""What there is in the cluster, as far as we need it: the newest of every object, parsed.
+"""What there is in the cluster: the newest of every object that we watch.
 
-Handlers put bodies in, the worker reads. A body that is no valid connection is kept with what is wrong with it, so it
-gets its verdict like all others. Of pods only a handful of fields is kept. `version` counts changes that can make a
-difference to a plan: our own writes of status, and heartbeats of nodes, do not.
+Handlers put bodies in, the worker reads. `version` counts changes that can make a difference to a plan: our own
+writes of status, and heartbeats of nodes, do not.
 
 An object that is deleted and made again under its name has two uids, and their events may come in any order; the one
 that was created later wins.
 """
 
-import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from mediamesh_core.kinds import InvalidKinds, MediaConnection, from_object
-from mediamesh_core.planner import Pod
+from mediamesh_operator import objects
+from mediamesh_operator.objects import Body, ClusterNode, Connection, KnownPod, MediaNode
 
-CSI_DRIVER: Final = "mediamesh.csi"
-Body = Mapping[str, Any]
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A MediaConnection, right or wrong."""
-
-    namespace: str
-    name: str
-    uid: str
-    generation: int
-    version: str
-    """`resourceVersion`."""
-    created: str
-    spec: MediaConnection | None
-    problem: str
-    """Why there is no `spec`."""
-    status: Mapping[str, Any]
-    """As the API server has it."""
-
-    @property
-    def full_name(self) -> str:
-        """The name by which clients attach: "namespace/name"."""
-        return f"{self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterNode:
-    """A Node."""
-
-    name: str
-    uid: str
-    created: str
-    ready: bool
-    """As its kubelet says."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPod:
-    """A pod, and whether it is an agent's."""
-
-    pod: Pod
-    agent: bool
+_KINDS = ("mediaconnections", "medianetworks", "medianodes", "nodes", "pods")
 
 
 @dataclass(slots=True)
@@ -77,11 +31,14 @@ class World:
     nodes: dict[str, ClusterNode] = field(default_factory=dict)
     pods: dict[str, KnownPod] = field(default_factory=dict)
     """By uid."""
+    media_nodes: dict[str, MediaNode] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
+    """Uids by name."""
 
     def put_connection(self, body: Body) -> str:
         """Keep a connection; return its full name."""
-        before = self.connections.get(_full_name(body))
-        new = _connection(body, before)
+        before = self.connections.get(objects.full_name(body))
+        new = objects.connection(body, before)
         if before is not None and before.uid != new.uid and before.created > new.created:
             return before.full_name
         self.connections[new.full_name] = new
@@ -91,7 +48,7 @@ class World:
 
     def drop_connection(self, body: Body) -> str:
         """Forget a connection; return its full name."""
-        name = _full_name(body)
+        name = objects.full_name(body)
         if name in self.connections and self.connections[name].uid == body["metadata"]["uid"]:
             del self.connections[name]
             self.version += 1
@@ -99,7 +56,7 @@ class World:
 
     def put_node(self, body: Body) -> bool:
         """Keep a node; return whether that makes a difference."""
-        node = _node(body)
+        node = objects.cluster_node(body)
         before = self.nodes.get(node.name)
         if before == node or (before is not None and before.uid != node.uid and before.created > node.created):
             return False
@@ -118,7 +75,7 @@ class World:
 
     def put_pod(self, body: Body) -> bool:
         """Keep a pod; return whether that can make a difference."""
-        known = KnownPod(_pod(body, self.root), _account(body) == self.agent_account)
+        known = objects.known_pod(body, self.root, self.agent_account)
         before = self.pods.get(known.pod.uid)
         if before == known:
             return False
@@ -130,23 +87,57 @@ class World:
         known = self.pods.pop(str(body["metadata"]["uid"]), None)
         return known is not None and self._matters(known)
 
+    def put_media_node(self, body: Body) -> str:
+        """Keep a MediaNode; return its name."""
+        node = objects.media_node(body)
+        self.media_nodes[node.name] = node
+        return node.name
+
+    def drop_media_node(self, body: Body) -> str:
+        """Forget a MediaNode; return its name."""
+        name = str(body["metadata"]["name"])
+        if name in self.media_nodes and self.media_nodes[name].uid == body["metadata"]["uid"]:
+            del self.media_nodes[name]
+        return name
+
+    def put_network(self, body: Body) -> None:
+        """Keep a MediaNetwork."""
+        self.networks[str(body["metadata"]["name"])] = str(body["metadata"]["uid"])
+
+    def drop_network(self, body: Body) -> None:
+        """Forget a MediaNetwork."""
+        self.networks.pop(str(body["metadata"]["name"]), None)
+
     def uids(self, plural: str) -> set[str]:
         """Return the uids of a watched kind."""
-        if plural == "pods":
-            return set(self.pods)
-        if plural == "nodes":
-            return {node.uid for node in self.nodes.values()}
-        return {each.uid for each in self.connections.values()} if plural == "mediaconnections" else set()
+        return {uid for _, uid in self._named(plural)}
 
     def forget(self, plural: str, gone: Collection[str]) -> None:
         """Drop objects that turned out to be gone."""
-        if plural == "pods":
-            self.pods = {uid: pod for uid, pod in self.pods.items() if uid not in gone}
-        elif plural == "nodes":
-            self.nodes = {name: node for name, node in self.nodes.items() if node.uid not in gone}
-        elif plural == "mediaconnections":
-            self.connections = {name: each for name, each in self.connections.items() if each.uid not in gone}
+        table = self._table(plural)
+        for name, uid in self._named(plural):
+            if uid in gone:
+                del table[name]
         self.version += 1
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many there are of each kind."""
+        return {plural: len(self._table(plural)) for plural in _KINDS}
+
+    def _named(self, plural: str) -> list[tuple[str, str]]:
+        """Return key and uid of everything of a kind."""
+        table = self._table(plural)
+        return [(key, key if plural == "pods" else getattr(each, "uid", each)) for key, each in table.items()]
+
+    def _table(self, plural: str) -> dict[str, Any]:
+        tables: dict[str, dict[str, Any]] = {
+            "mediaconnections": self.connections,
+            "medianetworks": self.networks,
+            "medianodes": self.media_nodes,
+            "nodes": self.nodes,
+            "pods": self.pods,
+        }
+        return tables[plural]
 
     def created(self, pod_uid: str) -> str:
         """Return when a pod was made; "" if nobody knows it."""
@@ -160,83 +151,3 @@ class World:
             self.version += 1
             return True
         return False
-
-
-def _connection(body: Body, before: Connection | None) -> Connection:
-    metadata = body["metadata"]
-    uid, generation = str(metadata["uid"]), int(metadata.get("generation") or 0)
-    if before is not None and (before.uid, before.generation) == (uid, generation):
-        spec, problem = before.spec, before.problem
-    else:
-        spec, problem = _parsed(body)
-    return Connection(
-        namespace=str(metadata["namespace"]),
-        name=str(metadata["name"]),
-        uid=uid,
-        generation=generation,
-        version=str(metadata["resourceVersion"]),
-        created=str(metadata.get("creationTimestamp") or ""),
-        spec=spec,
-        problem=problem,
-        status=body.get("status") or {},
-    )
-
-
-def _parsed(body: Body) -> tuple[MediaConnection | None, str]:
-    try:
-        return from_object({key: value for key, value in body.items() if key != "status"}), ""
-    except InvalidKinds as error:
-        return None, error.message
-
-
-def _node(body: Body) -> ClusterNode:
-    metadata, conditions = body["metadata"], (body.get("status") or {}).get("conditions") or ()
-    return ClusterNode(
-        name=str(metadata["name"]),
-        uid=str(metadata["uid"]),
-        created=str(metadata.get("creationTimestamp") or ""),
-        ready=_is_true(conditions, "Ready"),
-    )
-
-
-def _pod(body: Body, root: str) -> Pod:
-    metadata, spec = body["metadata"], body.get("spec") or {}
-    conditions = (body.get("status") or {}).get("conditions") or ()
-    return Pod(
-        uid=str(metadata["uid"]),
-        namespace=str(metadata["namespace"]),
-        node=str(spec.get("nodeName") or ""),
-        labels=dict(metadata.get("labels") or {}),
-        name=str(metadata["name"]),
-        ready=_is_true(conditions, "Ready") and not metadata.get("deletionTimestamp"),
-        created=str(metadata.get("creationTimestamp") or ""),
-        mounted=_mounts(spec, root),
-    )
-
-
-def _mounts(spec: Body, root: str) -> bool:
-    """Whether a pod has a folder of ours: by our CSI driver, or from below the root."""
-    ours = {volume["name"] for volume in spec.get("volumes") or () if _is_ours(volume, root)}
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    return bool(ours) and any(
-        mount.get("name") in ours for container in containers for mount in container.get("volumeMounts") or ()
-    )
-
-
-def _is_ours(volume: Body, root: str) -> bool:
-    if (volume.get("csi") or {}).get("driver") == CSI_DRIVER:
-        return True
-    path = str((volume.get("hostPath") or {}).get("path") or "").rstrip("/")
-    return path == f"{root}/pods" or path.startswith(f"{root}/pods/")
-
-
-def _is_true(conditions: Iterable[Body], kind: str) -> bool:
-    return any(each.get("type") == kind and each.get("status") == "True" for each in conditions)
-
-
-def _account(body: Body) -> str:
-    return f"{body['metadata']['namespace']}/{(body.get('spec') or {}).get('serviceAccountName') or ''}"
-
-
-def _full_name(body: Body) -> str:
-    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"

@@ -1,6 +1,6 @@
 """Our kinds and those we watch: lists of who is there, and server-side apply of what we write."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,20 +16,18 @@ _PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedKind:
-    """A kind of which the operator knows every object."""
-
-    plural: str
+class _WatchedKind:
     path: str
     fields: str = ""
 
 
-CENSUS_KINDS: Final = (
-    WatchedKind("mediaconnections", f"{_OURS}/mediaconnections"),
-    WatchedKind("medianetworks", f"{_OURS}/medianetworks"),
-    WatchedKind("nodes", "/api/v1/nodes"),
-    WatchedKind("pods", "/api/v1/pods", POD_FIELDS),
-)
+_WATCHED: Final = {
+    "mediaconnections": _WatchedKind(f"{_OURS}/mediaconnections"),
+    "medianetworks": _WatchedKind(f"{_OURS}/medianetworks"),
+    "medianodes": _WatchedKind(f"{_OURS}/medianodes"),
+    "nodes": _WatchedKind("/api/v1/nodes"),
+    "pods": _WatchedKind("/api/v1/pods", POD_FIELDS),
+}
 
 
 class KindStore:
@@ -38,8 +36,14 @@ class KindStore:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def uids(self, kind: WatchedKind) -> AsyncIterator[str]:
-        """Yield the uid of every object there is now; only metadata is transferred."""
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds that are watched, by plural name."""
+        return tuple(_WATCHED)
+
+    async def uids(self, plural: str) -> AsyncIterator[str]:
+        """Yield the uid of every object of a kind; only metadata is transferred."""
+        kind = _WATCHED[plural]
         query = [("limit", str(_PAGE))]
         if kind.fields:
             query.append(("fieldSelector", kind.fields))

@@ -1,0 +1,71 @@
+"""`mediamesh-operator`: one replica, from its options to its end.
+
+Everything that runs for as long as the replica does is a part of one group: when one part ends, whatever the reason,
+the process does, and kubelet starts it anew. What the leader does is in `leading`; here is what every replica does.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from mediamesh_core.errors import MediameshError
+from mediamesh_operator import health, logs, storage
+from mediamesh_operator.leader import Candidate
+from mediamesh_operator.leading import Leading
+from mediamesh_operator.metrics import Metrics, Picture
+from mediamesh_operator.options import Options, parse
+
+_LAST_WORDS = 5.0
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM, or until something fails."""
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        logs.configure(options.log_level)
+        asyncio.run(_operate(options))
+    except MediameshError as error:
+        log.critical("the operator ends", extra={"reason": error.reason, "detail": error.message})
+        return 1
+    return 0
+
+
+async def _operate(options: Options) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics = Metrics()
+    async with storage.connected() as api:
+        leases = storage.LeaseStore(api, options.namespace, options.lease)
+        candidate = Candidate(leases, options.lease, options.identity, time.monotonic)
+        leading = Leading(options, api, metrics)
+        metrics.show(lambda: leading.picture() if candidate.leading else Picture())
+        async with health.serving(options.http, lambda: _unready(candidate, leading), metrics.registry):
+            try:
+                await candidate.lead(leading.run, stop)
+            finally:
+                _end_soon()
+
+
+def _unready(candidate: Candidate, leading: Leading) -> str:
+    """Say why this replica is not ready; "" if it is."""
+    if candidate.leading:
+        return "" if leading.serving else "leads, and is still getting to know the cluster"
+    return "" if candidate.heard else "the API server does not answer"
+
+
+def _end_soon() -> None:
+    """See to it that a former leader ends, even if one of its parts hangs: another may lead in a moment."""
+    timer = threading.Timer(_LAST_WORDS, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
