@@ -36,6 +36,18 @@ def node(name: str = "node-a", *, ready: bool = True, **metadata: Any) -> dict[s
     return {"kind": "Node", "metadata": made | metadata, "status": {"conditions": conditions}}
 
 
+def network(name: str = "fabric") -> dict[str, Any]:
+    """Return a MediaNetwork."""
+    return {"kind": "MediaNetwork", "metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": "1"}}
+
+
+def media_node(name: str = "node-a") -> dict[str, Any]:
+    """Return a MediaNode that is owned by its Node."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": f"uid-{name}"}
+    metadata = {"name": name, "uid": f"uid-medianode-{name}", "resourceVersion": "1", "ownerReferences": [owner]}
+    return {"kind": "MediaNode", "metadata": metadata}
+
+
 def pod(name: str = "camera-0", *, app: str = "camera", on: str = "node-a", ready: bool = True) -> dict[str, Any]:
     """Return a pod that mounts our volume as the documentation says."""
     return {

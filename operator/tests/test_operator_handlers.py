@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from operator_bodies import AGENTS, ROOT, connection, node, pod
+from operator_bodies import AGENTS, ROOT, connection, media_node, network, node, pod
 
 from mediamesh_operator.handlers import Edge
 from mediamesh_operator.world import World
@@ -23,7 +23,10 @@ def played(*events: tuple[str, str | None, dict[str, Any]]) -> tuple[World, list
 
 def test_what_there_is_and_what_changes_goes_into_the_world_and_its_key_into_the_queue() -> None:
     world, told = played(
-        ("connection", None, connection()), ("node", "ADDED", node()), ("pod", "MODIFIED", pod()), ("network", None, {})
+        ("connection", None, connection()),
+        ("node", "ADDED", node()),
+        ("pod", "MODIFIED", pod()),
+        ("network", None, network()),
     )
     assert told == [("connection", "studio/cam1"), ("node", "node-a"), ("pod", "uid-camera-0")]
     assert (set(world.connections), set(world.nodes), set(world.pods)) == (
@@ -47,3 +50,17 @@ def test_what_is_deleted_leaves_the_world() -> None:
 def test_what_makes_no_difference_wakes_nobody() -> None:
     _, told = played(("node", None, node()), ("node", "MODIFIED", node(resourceVersion="2")), ("pod", "DELETED", pod()))
     assert told == [("node", "node-a")]
+
+
+def test_networks_and_media_nodes_come_and_go() -> None:
+    world, told = played(("network", None, network()), ("media_node", "ADDED", media_node()))
+    assert world.networks == {"fabric": "uid-fabric"}
+    assert (world.media_nodes["node-a"].owner, told) == ("uid-node-a", [("medianode", "node-a")])
+    world, told = played(
+        ("network", None, network()),
+        ("media_node", None, media_node()),
+        ("network", "DELETED", network()),
+        ("media_node", "DELETED", media_node()),
+    )
+    assert (world.networks, world.media_nodes) == ({}, {})
+    assert told == [("medianode", "node-a")] * 2
