@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import pytest
 from mediamesh_testing.plans import bridge, flow, pod, sink
 
-from mediamesh_agent.hub.admission import Grant, Peer, admit, full_name
+from mediamesh_agent.hub.admission import Grant, Peer, admit
 from mediamesh_agent.hub.errors import Refused
 from mediamesh_protos import attach_pb2, plan_pb2
 
@@ -33,7 +33,7 @@ HERE = Peer("", 100)
 def ask(
     plan: plan_pb2.FlowPlan | None = None, peer: Peer = HERE, room: Room | None = None, **request: object
 ) -> Grant | str:
-    asked = {"api_version": 1, "connection": "cam", "role": attach_pb2.ROLE_SINK, **request}
+    asked = {"api_version": 1, "connection": "default/cam", "role": attach_pb2.ROLE_SINK, **request}
     room = room or Room()
     try:
         return admit(attach_pb2.AttachRequest(**asked), peer, plan or flow(), room, room)  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_a_token_is_compared_whole() -> None:
 
 
 def test_without_a_plan_there_is_no_connection() -> None:
-    request = attach_pb2.AttachRequest(api_version=1, connection="x", role=attach_pb2.ROLE_SINK)
+    request = attach_pb2.AttachRequest(api_version=1, connection="default/x", role=attach_pb2.ROLE_SINK)
     with pytest.raises(Refused, match="default/x") as refused:
         admit(request, HERE, None, None, Room())
     assert refused.value.transient
@@ -131,8 +131,3 @@ def test_versions_are_named_both() -> None:
     request = attach_pb2.AttachRequest(api_version=7)
     with pytest.raises(Refused, match=r"7.*1"):
         admit(request, HERE, flow(), Room(), Room())
-
-
-def test_a_name_without_namespace_is_in_default() -> None:
-    assert full_name("cam") == "default/cam"
-    assert full_name("studio/cam") == "studio/cam"

@@ -81,7 +81,7 @@ class AttachRequest(_message.Message):
     api_version: _builtins.int
     """1"""
     connection: _builtins.str
-    """"namespace/name"; "name" means "default/name" """
+    """"namespace/name"; "name": the one that has an endpoint for this pod, else "default/name" """
     endpoint: _builtins.str
     """may be empty where only one endpoint fits"""
     role: Global___Role.ValueType

@@ -68,7 +68,7 @@ def open_source(connection: str, *, timeout: float | None = None, **options: Unp
     Parameters
     ----------
     connection
-        "namespace/name"; "name" means "default/name".
+        "namespace/name"; "name" is that of the pod's own namespace, outside of pods "default/name".
     timeout
         Seconds to wait for a hub, and for another source to leave; None waits for ever, 0 not at all.
     options

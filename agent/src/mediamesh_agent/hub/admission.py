@@ -67,11 +67,6 @@ class Bridges(Protocol):
         """Return the pid of the bridge process of that endpoint; 0 if none runs."""
 
 
-def full_name(connection: str) -> str:
-    """Return "namespace/name" for a connection's name."""
-    return connection if "/" in connection else f"default/{connection}"
-
-
 def admit(
     request: attach_pb2.AttachRequest,
     peer: Peer,
@@ -79,11 +74,11 @@ def admit(
     flow: Occupancy | None,
     bridges: Bridges,
 ) -> Grant:
-    """Grant a place or raise Refused."""
+    """Grant a place or raise Refused; `request.connection` is a full name."""
     _check_version(request)
     role = _role(request)
     if plan is None or flow is None:
-        text = f"there is no connection {full_name(request.connection)!r} on this node (yet)"
+        text = f"there is no connection {request.connection!r} on this node (yet)"
         raise Refused("NoSuchConnection", text, transient=True)
     name, endpoint = _choose(request, role, peer, plan)
     _check_endpoint(request, peer, plan, name, endpoint, bridges)

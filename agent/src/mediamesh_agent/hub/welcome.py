@@ -8,7 +8,7 @@ import asyncio
 import socket
 from functools import partial
 
-from mediamesh_agent.hub import admission, link, reception
+from mediamesh_agent.hub import admission, link, naming, reception
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError, Refused
 from mediamesh_agent.hub.flows import Flow
@@ -30,6 +30,8 @@ class Welcome:
         attachment = None
         try:
             request = await reception.read_request(sock)
+            plans = (flow.plan for flow in self._service.flows.values())
+            request.connection = naming.full_name(request.connection, peer.folder, plans)
             attachment = self._grant(request, sock, peer)
             await self._introduce(attachment)
             self._serve(attachment)
@@ -48,7 +50,7 @@ class Welcome:
     def _grant(self, request: attach_pb2.AttachRequest, sock: socket.socket, peer: admission.Peer) -> Attachment:
         if self._service.stopping:
             raise Refused("HubStopping", "the hub is going down", transient=True)
-        flow = self._service.flows.get(admission.full_name(request.connection))
+        flow = self._service.flows.get(request.connection)
         grant = admission.admit(request, peer, flow.plan if flow else None, flow, self._bridges)
         try:
             rings = RingRegion(grant.queue)
@@ -107,7 +109,7 @@ class Welcome:
 
     def _note(self, request: attach_pb2.AttachRequest, end: HubError) -> None:
         """Book a failure under the plan's words: what a client made up has no place in metrics."""
-        name = admission.full_name(request.connection)
+        name = request.connection
         flow = self._service.flows.get(name)
         if flow is None:
             self._service.book.note("", "", request.client, end)
