@@ -17,6 +17,7 @@ from mediamesh_agent.hub.apply import Applier, instructions
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.book import Book
 from mediamesh_agent.hub.bridge_process import Launcher
+from mediamesh_agent.hub.cgroup import Guard
 from mediamesh_agent.hub.control import Control
 from mediamesh_agent.hub.door import Doors
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
@@ -42,7 +43,9 @@ _FEEDERS = 5.0
 class Hub:
     """One hub on one root."""
 
-    def __init__(self, root: Root, maker: PoolMaker, *, polling: bool, inheritance: Inheritance | None = None) -> None:
+    def __init__(
+        self, root: Root, maker: PoolMaker, guard: Guard, *, polling: bool, inheritance: Inheritance | None = None
+    ) -> None:
         self.root = root
         self.identity = Identity(started=time.time())
         self.plan = plan_pb2.NodePlan()
@@ -52,7 +55,7 @@ class Hub:
         engine = inheritance.engine if inheritance else Engine(polling=polling)
         self.supervisor = Supervisor(root.bridges, Launcher(root.path, root.bridges))
         self.service = Service(engine, maker, Book(time.time, time.monotonic))
-        self.service.on_attached = self._attached
+        self.service.on_attached, self.service.guard = self._attached, guard
         self.doors = Doors(root, Welcome(self.service, self.supervisor).take)
         listener = inheritance.control if inheritance else root.listen("", CONTROL_SOCKET, 0o600, CONTROL_BACKLOG)
         self.control = Control(listener, self.answer)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from mediamesh_agent.hub import logs, succession
+from mediamesh_agent.hub import cgroup, logs, succession
 from mediamesh_agent.hub.errors import HubError
 from mediamesh_agent.hub.hub import Hub
 from mediamesh_agent.hub.lag import watch_lag
@@ -34,6 +34,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--polling", action="store_true", help="spend a CPU on the engine for the least latency")
     parser.add_argument("--memory-limit", type=int, metavar="BYTES", help="of all frame pools together")
     parser.add_argument("--take-over", action="store_true", help="succeed the hub that runs on the root")
+    parser.add_argument("--check-cgroup", action="store_true", help="let pods come through their own folders only")
     parser.add_argument("--log-json", action="store_true", help="log JSON lines")
     return Options(**vars(parser.parse_args(arguments)))
 
@@ -74,7 +75,7 @@ async def _run(options: Options) -> None:
 
 def _begin(options: Options) -> Hub:
     root = Root.take(options.root.absolute())
-    return Hub(root, _pool_maker(options), polling=options.polling)
+    return Hub(root, _pool_maker(options), _guard(options), polling=options.polling)
 
 
 def _take_over(options: Options) -> Hub:
@@ -85,7 +86,13 @@ def _take_over(options: Options) -> Hub:
     except HubError as error:
         _say_why(error.reason, error.message)
         _vanish(1)
-    return Hub(Root.inherit(path, inheritance.lock), maker, polling=options.polling, inheritance=inheritance)
+    return Hub(
+        Root.inherit(path, inheritance.lock), maker, _guard(options), polling=options.polling, inheritance=inheritance
+    )
+
+
+def _guard(options: Options) -> cgroup.Guard:
+    return cgroup.check if options.check_cgroup else cgroup.trust
 
 
 def _vanish(status: int) -> NoReturn:

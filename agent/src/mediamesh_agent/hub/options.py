@@ -17,3 +17,4 @@ class Options:
     memory_limit: int | None = None
     take_over: bool = False
     log_json: bool = False
+    check_cgroup: bool = False

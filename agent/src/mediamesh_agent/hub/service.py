@@ -13,6 +13,7 @@ from functools import partial
 from mediamesh_agent.hub import link
 from mediamesh_agent.hub.attachment import WITHDRAWALS, Attachment
 from mediamesh_agent.hub.book import Book
+from mediamesh_agent.hub.cgroup import Guard, trust
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.pools import PoolMaker
@@ -47,6 +48,7 @@ class Service:
         self.by_engine: dict[int, Attachment] = {}
         self.last_number = 0
         self.on_attached: Callable[[Attachment], None] = lambda _: None
+        self.guard: Guard = trust
         self.stopping = False
         self._watch: asyncio.TimerHandle | None = None
         maker.spares = self._give_up_spares

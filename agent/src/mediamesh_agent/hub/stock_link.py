@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
+from mediamesh_agent.hub.door import peer_of
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.root import Root
@@ -162,6 +163,7 @@ class StockLink:
         sock.setblocking(False)
         endpoint = self._endpoint
         try:
+            self._service.guard(self._plan.folder, peer_of(sock)[0])
             attachment = await StockHandshake(self._service, self._flow(), endpoint.endpoint, self._plan, sock).run()
         except BaseException:
             sock.close()

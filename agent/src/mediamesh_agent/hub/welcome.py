@@ -30,6 +30,7 @@ class Welcome:
         attachment = None
         try:
             request = await reception.read_request(sock)
+            self._service.guard(peer.folder, peer.pid)
             plans = (flow.plan for flow in self._service.flows.values())
             request.connection = naming.full_name(request.connection, peer.folder, plans)
             attachment = self._grant(request, sock, peer)
