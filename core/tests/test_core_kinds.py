@@ -220,21 +220,21 @@ def test_wrong_payload_is_answered(payload: Spec, message: str) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({}, "spec.source: exactly one of pod, memif, file is needed, not none"),
+        ({}, "spec.source: exactly one of pod, memif, file, bridge is needed, not none"),
         (
             {"pod": None},
-            "spec.source: exactly one of pod, memif, file is needed, not none; `pod:` is empty: write `pod: {}`",
+            "spec.source: exactly one of pod, memif, file, bridge is needed, not none; `pod:` is empty: write `pod",
         ),
         (
             {"file": None},
-            "spec.source: exactly one of pod, memif, file is needed, not none; `file:` is empty: write its fields",
+            "spec.source: exactly one of pod, memif, file, bridge is needed, not none; `file:` is empty: write its",
         ),
         (
             {"pod": {}, "file": {"path": "a"}},
-            "spec.source: exactly one of pod, memif, file is needed, not pod",
+            "spec.source: exactly one of pod, memif, file, bridge is needed, not pod",
         ),
-        ({"rtp": {}}, "spec.source.rtp: this version does not have it; it has pod, memif, file"),
-        ({"st2110": {}}, "spec.source.st2110: this version does not have it; it has pod, memif, file"),
+        ({"rtp": {}}, "spec.source.rtp: this version does not have it; it has pod, memif, file, bridge"),
+        ({"st2110": {}}, "spec.source.st2110: this version does not have it; it has pod, memif, file, bridge"),
         ({"fiel": {}}, "spec.source.fiel: there is no such field; did you mean file?"),
         ({"pod": {"labels": {}}}, "spec.source.pod.labels: there is no such field; did you mean matchLabels?"),
         ({"pod": {"matchLabels": {"app": 1}}}, "spec.source.pod.matchLabels.app: 1 is not a text"),
@@ -257,6 +257,16 @@ def test_wrong_payload_is_answered(payload: Spec, message: str) -> None:
             {"memif": {"role": "client", "socket": "x", "secret": "ä" * 13}},
             "spec.source.memif.secret: has 26 bytes, a memif secret has at most 24",
         ),
+        ({"bridge": {}}, "spec.source.bridge.name: is missing"),
+        ({"bridge": {"name": "../x"}}, "spec.source.bridge.name: '../x' is not a name"),
+        ({"bridge": {"name": "file"}}, "spec.source.bridge.name: 'file' is a bridge of mediamesh; write `file:` in"),
+        ({"bridge": {"name": "tone", "config": {"pitch": 440}}}, "spec.source.bridge.config.pitch: 440 is not a text"),
+        (
+            {"bridge": {"name": "tone", "config": {"a b": ""}}},
+            "spec.source.bridge.config.a b: 'a b' is not the name of",
+        ),
+        ({"bridge": {"name": "tone", "config": {"a": "x" * 4097}}}, "spec.source.bridge.config.a: 'xxxx"),
+        ({"bridge": {"name": "tone", "config": dict.fromkeys(map("a{}".format, range(65)), "")}}, "spec.source.bridge"),
         ({"pod": {}, "queue": 10000}, "spec.source.queue: 10000 is above the most, 8192"),
         ({"pod": {}, "waitForSinks": 99}, "spec.source.waitForSinks: 99 sinks can never be attached"),
     ],
@@ -278,6 +288,7 @@ def test_wrong_source_is_answered(source: Spec, message: str) -> None:
         ({"file": {"path": "x.mkv", "loop": True}}, "spec.sinks[0].file.loop: there is no such field"),
         ({"file": {"path": "x.mkv", "codec": "X 2"}}, "spec.sinks[0].file.codec: 'X 2':"),
         ({"file": {"path": "x.mkv"}, "maxAttachments": 2}, "spec.sinks[0].maxAttachments: 2 is more than 1"),
+        ({"bridge": {"name": "tone"}, "maxAttachments": 2}, "spec.sinks[0].maxAttachments: 2 is more than 1"),
         ({"pod": {}, "maxAttachments": 0}, "spec.sinks[0].maxAttachments: 0 is below the least, 1"),
         ({"pod": {}, "delivery": {"policy": None}}, "spec.sinks[0].delivery.policy: None is not one of dropOldest"),
         (

@@ -77,6 +77,14 @@ def test_files_are_bridges_with_canonical_settings() -> None:
     assert made.sinks[0].max_attachments == 1
 
 
+def test_foreign_bridges_get_their_settings_as_they_are() -> None:
+    tone = {"name": "tone", "config": {"pitch": "440", "Level": "-20 dB"}}
+    made = flow(source={"bridge": tone}, sinks=sinks({"bridge": {"name": "meter"}}))
+    assert made.source.endpoint == EndpointPlan("bridge", bridge="tone", config='{"Level":"-20 dB","pitch":"440"}')
+    assert made.sinks[0].endpoint == EndpointPlan("bridge", bridge="meter", config="{}")
+    assert made.sinks[0].max_attachments == 1
+
+
 def test_stock_peers_keep_their_settings() -> None:
     made = flow(
         source={"memif": {"role": "client", "socket": "dpdk.sock", "secret": "s", "chunk": 2048}},

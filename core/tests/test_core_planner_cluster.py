@@ -250,6 +250,16 @@ def test_recording_runs_on_the_flows_node(node: str | None, reason: str) -> None
     assert flow.sinks[0].endpoint.folders == ()
 
 
+def test_foreign_bridges_are_placed_as_files_are_and_need_no_media_folder() -> None:
+    nodes = (Node("n1", media=False), Node("n2", media=False))
+    sinks = [{"name": "meter", "bridge": {"name": "meter", "nodeName": "n2"}}]
+    wanted = connection(source={"bridge": {"name": "tone"}}, sinks=sinks)
+    verdict, flow = planned(wanted=wanted, nodes=nodes)
+    assert flow is not None
+    assert (verdict.node, verdict.reason, flow.source.endpoint.bridge) == ("n2", "", "tone")
+    assert flow.sinks[0].endpoint == EndpointPlan("bridge", bridge="meter", config="{}")
+
+
 def test_recording_wants_a_media_folder() -> None:
     wanted = connection(sinks=[{"name": "archive", "file": {"path": "a.raw"}}])
     verdict, _ = planned(camera("c"), wanted=wanted, nodes=(Node("n1", media=False),))

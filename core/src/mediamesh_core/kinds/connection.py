@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mediamesh_core.kinds.base import Label, Model, refuse, twice
-from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
+from mediamesh_core.kinds.endpoints import BridgeEndpoint, FileSink, FileSource, MemifEndpoint, PodEndpoint
 from mediamesh_core.kinds.fitting import check_playable, check_recordable
 from mediamesh_core.kinds.payload import Payload
 from mediamesh_core.suggestions import shown
@@ -69,7 +69,7 @@ class Pool(Model):
 class Source(Model):
     """Where the frames come from: exactly one of the choices."""
 
-    choices = ("pod", "memif", "file")
+    choices = ("pod", "memif", "file", "bridge")
     may_be_empty = ("pod",)
 
     name: Label = "source"
@@ -80,6 +80,8 @@ class Source(Model):
     """A stock memif peer."""
     file: FileSource | None = None
     """A file that is played."""
+    bridge: BridgeEndpoint | None = None
+    """A bridge that another package brings."""
     queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] | None = None
     """Frames the source may have in hand; if left out, 4, or as many as make 1 MiB if that is more, at most 256."""
     wait_for_sinks: Annotated[int, Field(ge=0, le=MAX_ATTACHMENTS)] = 0
@@ -94,7 +96,7 @@ class Source(Model):
 class Sink(Model):
     """Where the frames go: exactly one of the choices."""
 
-    choices = ("pod", "memif", "file")
+    choices = ("pod", "memif", "file", "bridge")
     may_be_empty = ("pod",)
 
     name: Label
@@ -105,6 +107,8 @@ class Sink(Model):
     """A stock memif peer."""
     file: FileSink | None = None
     """A recording."""
+    bridge: BridgeEndpoint | None = None
+    """A bridge that another package brings."""
     delivery: Delivery = Delivery()
     """How frames are queued for it; dropOldest with a queue of 4 if left out."""
     max_attachments: Annotated[int, Field(ge=1, le=MAX_ATTACHMENTS)] | None = None

@@ -1,4 +1,4 @@
-"""What can stand at an end of a connection: an application, a file, a stock memif peer."""
+"""What can stand at an end of a connection: an application, a file, a stock memif peer, a bridge of somebody else's."""
 
 from pathlib import PurePosixPath
 from re import ASCII
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mediamesh_core.kinds.base import Model, refuse
+from mediamesh_core.kinds.base import Label, Model, refuse
 
 RECORDING_SUFFIXES = (".mkv", ".mp4", ".mov", ".wav", ".y4m", ".raw")
 _DIRECTIVES = "aAbBdGHIjmMpSuUVyYzZs%"
@@ -16,6 +16,10 @@ _LONGEST_PATH = 1024
 _LONGEST_SOCKET = 100  # sun_path has 108 bytes; the abstract ones have no folder in front, but stay the same
 _SOCKET = pattern(r"@?[A-Za-z0-9][A-Za-z0-9._-]*", ASCII)
 _SECRET_BYTES = 24  # memif.h: memif_secret
+_OWN_BRIDGES = ("file", "moq", "rtmp", "rtp", "rtsp", "st2110")
+_SETTING = pattern(r"[A-Za-z][A-Za-z0-9._-]{0,62}", ASCII)
+_MOST_SETTINGS = 64
+_LONGEST_SETTING = 4096
 
 
 def _below_the_media_folder(path: str) -> str:
@@ -47,6 +51,20 @@ def _secret(secret: str) -> str:
     if length > _SECRET_BYTES or "\0" in secret:
         refuse(f"has {length} bytes, a memif secret has at most {_SECRET_BYTES} and no NUL")
     return secret
+
+
+def _foreign(name: str) -> str:
+    if name in _OWN_BRIDGES:
+        refuse(f"{name!r} is a bridge of mediamesh; write `{name}:` in the place of `bridge:`, with its settings")
+    return name
+
+
+def _setting(name: str) -> str:
+    if not _SETTING.fullmatch(name):
+        refuse(
+            f"{name[:80]!r} is not the name of a setting: a letter, then at most 62 letters, digits, '.', '_' and '-'"
+        )
+    return name
 
 
 NodeName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
@@ -123,3 +141,18 @@ class MemifEndpoint(Model):
         if self.pod is not None and self.socket.startswith("@"):
             refuse(f"{self.socket!r} is abstract, so it is in no pod's folder; write a file name", "socket")
         return self
+
+
+SettingName = Annotated[str, AfterValidator(_setting)]
+SettingText = Annotated[str, Field(max_length=_LONGEST_SETTING)]
+
+
+class BridgeEndpoint(Model):
+    """A bridge that another package brings; see the guide to writing one."""
+
+    name: Annotated[Label, AfterValidator(_foreign)]
+    """Of its entry point in the group `mediamesh.bridges`, which has to be installed beside the hub."""
+    config: Annotated[dict[SettingName, SettingText], Field(default_factory=dict, max_length=_MOST_SETTINGS)]
+    """Its settings, at most 64; what they mean, and whether they can work, is for the bridge to say."""
+    node_name: NodeName | None = None
+    """In a cluster: the node to run on; a source is where the sinks are if left out, a sink where the source is."""

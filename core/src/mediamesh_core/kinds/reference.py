@@ -35,6 +35,7 @@ _PATHS = {
     "FileSink": "spec.sinks[].file",
     "MemifEndpoint": "memif (source and sink)",
     "PeerPod": "memif.pod",
+    "BridgeEndpoint": "bridge (source and sink)",
     "Delivery": "spec.sinks[].delivery",
     "Pool": "spec.pool",
 }

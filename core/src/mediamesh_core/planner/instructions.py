@@ -63,6 +63,8 @@ def _endpoint(end: Source | Sink, folders: Folders, prefix: str) -> EndpointPlan
         return EndpointPlan("memif", memif=_memif(end.memif, places[0]))
     if end.file is not None and places:
         return EndpointPlan("bridge", bridge="file", config=_settings(end.file, prefix))
+    if end.bridge is not None and places:
+        return EndpointPlan("bridge", bridge=end.bridge.name, config=_canonical(end.bridge.config))
     return _NOBODY
 
 
@@ -70,6 +72,10 @@ def _settings(file: FileSource | FileSink, prefix: str) -> str:
     """Return a file's settings; in a cluster each namespace has a media folder of its own."""
     config = file.model_dump(by_alias=True, exclude_none=True, exclude={"node_name"})
     config["path"] = prefix + config["path"]
+    return _canonical(config)
+
+
+def _canonical(config: Mapping[str, object]) -> str:
     return json.dumps(config, sort_keys=True, separators=(",", ":"))
 
 
