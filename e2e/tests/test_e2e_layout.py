@@ -65,6 +65,7 @@ def test_the_hierarchy_of_version_2_is_the_only_one() -> None:
     assert only.sole
 
 
+@pytest.mark.usefixtures("cluster")
 def test_the_rules_of_a_cut_are_rules_to_nft() -> None:
     rules = ruleset("cut_1_2", IPv4Address("198.18.0.1"), IPv4Address("198.18.0.2"))
 

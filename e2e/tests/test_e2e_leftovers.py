@@ -20,6 +20,8 @@ from mediamesh_e2e.cluster.layout import SLOTS, Layout
 from mediamesh_e2e.errors import MachineUnfit
 from mediamesh_e2e.programs import run
 
+pytestmark = pytest.mark.usefixtures("cluster")
+
 
 def of_the_slot(layout: Layout) -> list[str]:
     """Name what there is of a slot on this computer."""

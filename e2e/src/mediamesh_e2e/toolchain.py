@@ -62,8 +62,8 @@ def make_toolchain() -> Toolchain:
     """Build and fetch what is missing; raises `MachineUnfit` if this machine cannot, `BuildFailed` if that failed."""
     require_packages(PACKAGES)
     return Toolchain(
-        kubernetes=_go_program("launcher", "Kubernetes: 5 to 12 minutes, once", _link_parts),
-        coredns=_go_program("coredns", "CoreDNS: 2 to 4 minutes, once", lambda _: None),
+        kubernetes=go_program("launcher", "Kubernetes: 5 to 12 minutes, once", _link_parts),
+        coredns=go_program("coredns", "CoreDNS: 2 to 4 minutes, once", lambda _: None),
         clients=cached(CLIENTS, "kubectl and helm", _unpack_clients),
     )
 
@@ -122,7 +122,8 @@ def uv() -> str:
     return shutil.which("uv") or str(CACHE.parent / "uv" / "bin" / "uv")
 
 
-def _go_program(module: str, what: str, finish: Callable[[Path], None]) -> Path:
+def go_program(module: str, what: str, finish: Callable[[Path], None]) -> Path:
+    """Build one of our Go modules; `finish` adds to the folder of the program, which is called like the module."""
     sources = SOURCES / "cluster" / module
     version = "k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion"
     flags = ["-trimpath", "-ldflags", " ".join(["-s -w", *(f"-X {name}={KUBERNETES}" for name in version)])]
@@ -135,6 +136,12 @@ def _go_program(module: str, what: str, finish: Callable[[Path], None]) -> Path:
         finish(folder)
 
     return cached(files + str(flags), what, make)
+
+
+def module_folder(module: str, name: str) -> Path:
+    """Give the folder of a Go module that one of our modules is built from."""
+    listed = run([_go(), "list", "-m", "-f", "{{.Dir}}", name], folder=SOURCES / "cluster" / module)
+    return Path(listed.strip())
 
 
 def _link_parts(folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""`python -m mediamesh_e2e.cluster up` runs a cluster in the foreground; `clean` removes what killed ones left."""
+"""Run a cluster in the foreground (`up`), remove what killed ones left (`clean`), or only build all programs (`build`).
+
+`up` prints one line to paste into a shell, and ends the cluster on Ctrl-C or SIGTERM.
+"""
 
 import argparse
 import signal
@@ -6,7 +9,7 @@ import sys
 import threading
 import time
 
-from mediamesh_e2e.cluster import slots
+from mediamesh_e2e.cluster import simulated, slots
 from mediamesh_e2e.cluster.cluster import start
 from mediamesh_e2e.errors import E2eError
 from mediamesh_e2e.toolchain import make_toolchain
@@ -18,7 +21,7 @@ def main() -> int:
     parser.add_argument("command", choices=("up", "clean", "build"))
     command = parser.parse_args().command
     try:
-        {"up": _up, "clean": _clean, "build": make_toolchain}[command]()
+        {"up": _up, "clean": _clean, "build": _build}[command]()
     except E2eError as error:
         sys.stderr.write(f"{error.reason}: {error}\n")
         return 1
@@ -39,6 +42,11 @@ def _up() -> None:
         sys.stderr.write(" Ctrl-C ends it\n")
         signal.signal(signal.SIGINT, lambda *_: ended.set())
         ended.wait()
+
+
+def _build() -> None:
+    make_toolchain()
+    simulated.kwok()
 
 
 def _clean() -> None:

@@ -2,7 +2,8 @@
 
 Both versions are served. With version 1 there is a hierarchy for each controller (or for several), and a node's cgroup
 may hold processes and children. With version 2 there is one hierarchy, and a cgroup that hands controllers on to its
-children may not hold processes: the node's lie in a child of it, `init`, as systemd and kind have it.
+children may not hold processes: the node's lie in a child of it, `init`. But a process sees as its root the cgroup that
+it was in when it got its namespace, so PID 1 begins in the upper one, and is moved when it has seen that (`settle`).
 """
 
 import os
@@ -15,6 +16,7 @@ from mediamesh_e2e.patience import until
 
 MOUNTS = Path("/proc/self/mountinfo")
 V2_LEAF = "init"
+PROCESSES = "cgroup.procs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,22 @@ class NodeCgroups:
             if hierarchy.sole:
                 _hand_on_controllers(hierarchy.path)
                 (folder / V2_LEAF).mkdir(exist_ok=True)
-                _hand_on_controllers(folder)
+
+    def roots(self) -> list[Path]:
+        """List the files to write a process to so that it can make them the roots of its namespace."""
+        return [self._folder(hierarchy) / PROCESSES for hierarchy in self.hierarchies]
+
+    def settle(self) -> None:
+        """Move those that have made their namespace out of the way, so that controllers can be handed on."""
+        for folder in (self._folder(hierarchy) for hierarchy in self.hierarchies if hierarchy.sole):
+            for process in (folder / PROCESSES).read_text().split():
+                (folder / V2_LEAF / PROCESSES).write_text(process)
+            _hand_on_controllers(folder)
 
     def doors(self) -> list[Path]:
-        """List the files to write a process to so that it enters them."""
+        """List the files to write a process to so that it enters them later."""
         return [
-            self._folder(hierarchy) / (V2_LEAF if hierarchy.sole else "") / "cgroup.procs"
-            for hierarchy in self.hierarchies
+            self._folder(hierarchy) / (V2_LEAF if hierarchy.sole else "") / PROCESSES for hierarchy in self.hierarchies
         ]
 
     def remove(self) -> None:

@@ -55,6 +55,8 @@ class Machine:
             if said.readline() != b"ready\n":
                 raise StartFailed(f"{self.place.name}: its PID 1 ended; see {self._log('init')}")
         self._first = _only_child(self._boot.pid)
+        if self._cgroups:
+            self._cgroups.settle()
 
     def _start_first(self, ready: int) -> "subprocess.Popen[bytes]":
         kind = "node" if self._cgroups else "control"
@@ -65,7 +67,7 @@ class Machine:
         cgroups.write_text(_mounts(self._cgroups))
         with self._log("init").open("ab") as log, cgroups.open() as mounts:
             return subprocess.Popen(
-                self._in_cgroups([*enter, *unshare, *init]),
+                _in_cgroups(self._cgroups.roots() if self._cgroups else [], [*enter, *unshare, *init]),
                 stdin=mounts,
                 stdout=log,
                 stderr=log,
@@ -113,11 +115,7 @@ class Machine:
         if not self._first:
             raise StartFailed(f"{self.place.name}: is switched off")
         enter = ["nsenter", "--target", str(self._first), "--net", *self._namespaces, "--"]
-        return self._in_cgroups([*enter, *command])
-
-    def _in_cgroups(self, command: Sequence[str | Path]) -> list[str | Path]:
-        doors = self._cgroups.doors() if self._cgroups else []
-        return ["bash", "-c", ENTER_CGROUPS, "enter", *doors, "--", *command]
+        return _in_cgroups(self._cgroups.doors() if self._cgroups else [], [*enter, *command])
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{self.place.name}-{name}.log"
@@ -169,6 +167,10 @@ class Program:
         self._entered.send_signal(signal.SIGCONT)  # nsenter stops itself when what it waits for is stopped
         with suppress(subprocess.TimeoutExpired):
             self._entered.wait(LOOK_AGAIN)
+
+
+def _in_cgroups(doors: Sequence[Path], command: Sequence[str | Path]) -> list[str | Path]:
+    return ["bash", "-c", ENTER_CGROUPS, "enter", *doors, "--", *command]
 
 
 def _only_child(parent: int) -> int:

@@ -46,9 +46,7 @@ if [ "$kind" = node ]; then
 fi
 
 exec 0</dev/null
+sleep infinity & # before it is ready: nothing is started while the cgroups are put in order
 echo ready >&"$ready"
 exec {ready}>&-
-while :; do
-  sleep infinity &
-  wait
-done
+while wait; do sleep infinity & done

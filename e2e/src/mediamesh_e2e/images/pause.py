@@ -1,5 +1,6 @@
 """The image of a pod's first container, which holds the pod's namespaces and reaps its orphans: a few lines of C."""
 
+import shutil
 from pathlib import Path
 
 from mediamesh_e2e.cluster.configuration import PAUSE_IMAGE
@@ -34,4 +35,5 @@ def _make(folder: Path) -> None:
     tree.mkdir()
     run(["gcc", "-Os", "-static", "-s", "-x", "c", "-", "-o", tree / "pause"], given=SOURCE)
     write_layer(tree, folder / "layer.tar")
+    shutil.rmtree(tree)
     write_archive(PAUSE_IMAGE, Start(("/pause",), user="65535:65535"), [folder / "layer.tar"], folder / "image.tar")
