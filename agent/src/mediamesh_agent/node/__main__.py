@@ -4,12 +4,13 @@ SIGTERM ends it, and touches nothing: hub and bridges run on, and the next agent
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Final, NoReturn
 
 from mediamesh_agent.agent import Agent
@@ -18,11 +19,13 @@ from mediamesh_agent.exposition import registry
 from mediamesh_agent.hub import logs
 from mediamesh_agent.hubprocess import SOCKET_NAME
 from mediamesh_agent.metrics import AgentCollector
+from mediamesh_agent.node.csi import Driver
 from mediamesh_agent.node.facts import node_facts
 from mediamesh_agent.node.folders import PodFolders
 from mediamesh_agent.node.health import Health, serving
 from mediamesh_agent.node.metrics import NodeCollector
 from mediamesh_agent.node.options import Options, parse
+from mediamesh_agent.node.plugin import plugged_in
 from mediamesh_agent.node.received import Received
 from mediamesh_agent.node.stream import OperatorStream, Place
 from mediamesh_core.errors import MediameshError
@@ -42,11 +45,22 @@ async def run(options: Options) -> None:
     stream = OperatorStream(place, options.node, lambda: node_facts(sockets), agent, received, random.random)
     folders = PodFolders(options.root / "pods")
     collectors = AgentCollector(agent), NodeCollector(stream, folders)
-    async with serving(options.http, Health(agent), registry(*collectors)) as port:
+    async with serving(options.http, Health(agent), registry(*collectors)) as port, _volumes(options):
         log.info("the agent works", extra={"fields": {"node": options.node, "root": options.root, "port": port}})
         await _until_told(agent.reconcile(), stream.run(), _tend(folders, received))
         await agent.control.close()
     log.info("the agent ends; the hub runs on")
+
+
+@contextlib.asynccontextmanager
+async def _volumes(options: Options) -> AsyncIterator[None]:
+    """Serve the pods' folders as volumes, if asked to."""
+    if not (options.csi_dir and options.csi_registration_dir and options.csi_kubelet_path):
+        yield
+        return
+    driver = Driver(options.node, options.root / "pods")
+    async with plugged_in(driver, options.csi_dir, options.csi_registration_dir, options.csi_kubelet_path):
+        yield
 
 
 async def _tend(folders: PodFolders, received: Received) -> NoReturn:

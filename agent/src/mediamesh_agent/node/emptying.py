@@ -11,8 +11,9 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
+
+from mediamesh_agent.node.mounts import mount_of
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _AT_ONCE: Final = 1024
@@ -44,7 +45,7 @@ def remove(name: str, parent: int) -> None:
 class _Emptying:
     def __init__(self, top: int) -> None:
         self._top = top
-        self._mount = _mount_of(top)
+        self._mount = mount_of(top)
         self._numbers = itertools.count()
         self._stuck: dict[str, OSError] = {}
 
@@ -63,7 +64,7 @@ class _Emptying:
             os.unlink(name, dir_fd=self._top)
             return
         with opened(name, self._top) as inner:
-            if _mount_of(inner) != self._mount:
+            if mount_of(inner) != self._mount:
                 raise OSError(f"something is mounted at {name!r}")
             self._fold(inner)
         os.rmdir(name, dir_fd=self._top)
@@ -95,9 +96,3 @@ class _Emptying:
 
 def _is_folder(name: str, parent: int) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
-
-
-def _mount_of(descriptor: int) -> str:
-    """Return the number of the mount that an open folder is on: a bind mount has the same device as its source."""
-    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines()
-    return next(line.partition(":")[2].strip() for line in lines if line.startswith("mnt_id"))

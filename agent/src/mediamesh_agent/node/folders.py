@@ -59,8 +59,13 @@ class PodFolders:
             log.info("the folder of a pod that is gone was removed", extra={"fields": fields})
 
 
+def is_uid(name: str) -> bool:
+    """Whether this is the uid of a pod, with hyphens or (of a pod that kubelet reads from a file) without."""
+    return _UID.fullmatch(name) is not None
+
+
 def _pod_folders(folder: int) -> Iterator[Seen]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if _UID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+            if is_uid(entry.name) and entry.is_dir(follow_symlinks=False):
                 yield entry.name, entry.inode()
