@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mediamesh_core.kinds import ConnectionStatus, from_object
 from mediamesh_core.planner import PlacedEndpoint, Verdict
 from mediamesh_core.status import Observation, SeenAttachment, SeenBridge, nominal_rate, status
+from mediamesh_core.status.rates import shown_rate
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SOURCE = PlacedEndpoint("camera", "source", "pod", "n1", "camera-0", "c0")
@@ -287,6 +288,16 @@ SEEN = st.none() | st.builds(
         tuple
     ),
 )
+
+
+def test_what_is_refused_is_not_programmed_though_frames_still_flow() -> None:
+    verdict = Verdict(accepted=False, programmable=False, reason="NoSource")
+    said = conditions(made(verdict, Observation(in_force=True, state="Flowing")))
+    assert said["Programmed"][0] == said["Ready"][0] == "False"
+
+
+def test_a_rate_too_low_to_be_one_is_none() -> None:
+    assert shown_rate(1e-45, None, "") == "0/s"
 
 
 @given(st.lists(st.tuples(VERDICTS, SEEN, st.integers(0, 2)), min_size=1, max_size=5))

@@ -10,6 +10,8 @@ from math import floor, log10
 
 _UNIT = "/s"
 _ENTERS, _LEAVES, _STEADY = 0.01, 0.05, 0.03
+_LEAST = 0.001
+"""Frames per second; a frame in a quarter of an hour is no rate that people would call one."""
 
 
 def rate_between(frames: int, seconds: float, frames_later: int, seconds_later: float) -> float | None:
@@ -47,7 +49,7 @@ def _step(value: float) -> float:
 
 
 def _two_digits(rate: float) -> str:
-    if rate <= 0:
+    if rate < _LEAST:
         return "0"
     step = _step(rate)
     rounded = round(rate / step) * step
