@@ -16,7 +16,7 @@ from av.stream import Stream
 
 from mediamesh_bridges.errors import BadSetting
 from mediamesh_bridges.file.access_unit_gathering import Gathered, Gathering
-from mediamesh_bridges.file.container import open_container
+from mediamesh_bridges.file.containers import CONTAINERS, open_container
 from mediamesh_bridges.file.decode_times import WINDOW, DecodeTimes, Timed
 from mediamesh_bridges.file.encoded_streams import PARSED_FRAMES, add_stream, check, is_parsed
 from mediamesh_bridges.file.recorded import Recorded
@@ -37,6 +37,7 @@ class EncodedWriter:
 
     def __init__(self, file: BinaryIO, format: EncodedFormat, suffix: str) -> None:
         check(format)
+        _check_place(format.codec, suffix)
         self._format = format
         self._time_base = Fraction(1, clock_rate(format))
         self._gathering = Gathering(format.alignment)
@@ -95,3 +96,9 @@ class EncodedWriter:
         packet.duration = timed.frame.duration
         packet.is_keyframe = timed.frame.key
         self._container.mux(packet)
+
+
+def _check_place(codec: str, suffix: str) -> None:
+    places = CONTAINERS[suffix].encoded
+    if places is not None and codec not in places:
+        raise BadSetting(f"file.path: {suffix} holds {', '.join(places)}, not {codec}; use .mkv or .raw")

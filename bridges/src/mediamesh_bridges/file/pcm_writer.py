@@ -10,7 +10,7 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
 from mediamesh_bridges.errors import BadSetting
-from mediamesh_bridges.file.container import open_container
+from mediamesh_bridges.file.containers import open_container
 from mediamesh_bridges.file.recorded import Recorded
 from mediamesh_bridges.file.sound import file_sample_format, samples_in, silence, to_file
 from mediamesh_core.formats import AudioFormat

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mediamesh_bridges.errors import BadSetting
+from mediamesh_bridges.file.containers import CONTAINERS
 from mediamesh_bridges.file.folder import components
 from mediamesh_bridges.file.naming import split
 from mediamesh_core.suggestions import did_you_mean, not_one_of, shown
 
 Value = TypeVar("Value", str, bool, int)
 
-RECORDINGS = (".mkv", ".mp4", ".mov", ".wav", ".y4m", ".raw")
+RECORDINGS = (*CONTAINERS, ".wav", ".y4m", ".raw")
 RAW = ".raw"
 
 

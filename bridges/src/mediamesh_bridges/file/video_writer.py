@@ -15,24 +15,27 @@ from fractions import Fraction
 from typing import BinaryIO, Final
 
 from av.codec import Codec
-from av.codec.codec import PixFmtLoss, UnknownCodecError, find_best_pix_fmt_of_list
+from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from mediamesh_bridges.errors import BadSetting
-from mediamesh_bridges.file.container import open_container
+from mediamesh_bridges.file.containers import CONTAINERS, open_container
+from mediamesh_bridges.file.encoders import first_encoder
 from mediamesh_bridges.file.interlacing import FieldMarks, announce_fields, check_fields, field_options
 from mediamesh_bridges.file.picture import EXACT, ffmpeg_pixels, unpacker
 from mediamesh_bridges.file.recorded import Recorded
 from mediamesh_core.formats import VideoFormat
 
 _LOSSLESS = "ffv1"
-USUAL: Final = {".mkv": (_LOSSLESS,), ".mp4": ("libx264", "mpeg4"), ".mov": ("libx264", "mpeg4")}
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "ffv1": {"level": "3", "slicecrc": "1"},
     "libx264": {"preset": "veryfast", "crf": "18", "bf": "0"},
     "mpeg4": {"qscale": "2"},
+    "mpeg2video": {"qscale": "2"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0", "crf": "18", "b": "0"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "crf": "10", "b": "20M"},
 }
 _MANY_SLICES: Final = {"slices": "16"}  # of FFV1: what its threads share; small pictures cannot be cut so finely
 _LARGE = 256
@@ -43,7 +46,7 @@ class VideoWriter:
 
     def __init__(self, file: BinaryIO, format: VideoFormat, suffix: str, codec: str | None) -> None:
         self._format = format
-        encoder = _encoder(codec, suffix)
+        encoder = first_encoder(CONTAINERS[suffix].video if codec is None else (codec,), "video")
         check_fields(encoder, format)
         self._unpack = unpacker(format)
         self._pixels = _encoded_pixels(encoder, format)
@@ -84,18 +87,6 @@ class VideoWriter:
         stream.thread_type = "AUTO"
         announce_fields(stream.codec_context, self._format)
         return stream
-
-
-def _encoder(codec: str | None, suffix: str) -> Codec:
-    names = USUAL[suffix] if codec is None else (codec,)
-    for name in names:
-        try:
-            encoder = Codec(name, "w")
-        except UnknownCodecError:
-            continue
-        if encoder.type == "video":
-            return encoder
-    raise BadSetting(f"file.codec: this installation of FFmpeg has no video encoder {' or '.join(names)}")
 
 
 def _encoded_pixels(encoder: Codec, format: VideoFormat) -> str:

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from mediamesh_bridges.errors import BadSetting
 from mediamesh_bridges.file import wav_writer
-from mediamesh_bridges.file.container import FORMATS
+from mediamesh_bridges.file.coded_sound_writer import CodedSoundWriter
+from mediamesh_bridges.file.containers import CONTAINERS, PCM, Container
 from mediamesh_bridges.file.encoded_writer import EncodedWriter
 from mediamesh_bridges.file.pcm_writer import PcmWriter
 from mediamesh_bridges.file.plain_writers import RawWriter, Y4mWriter
@@ -22,22 +23,31 @@ from mediamesh_core.formats import AudioFormat, EncodedFormat, Format, VideoForm
 def open_writer(file: BinaryIO, format: Format, settings: RecordSettings) -> Writer:
     """Return the writer for a file of this suffix; `BadSetting` if there is none for this payload."""
     suffix = settings.suffix
-    if settings.codec is not None and not (isinstance(format, VideoFormat) and suffix in FORMATS):
-        raise BadSetting("file.codec: is for uncompressed video in .mkv, .mp4 and .mov only")
+    container = CONTAINERS.get(suffix)
+    if settings.codec is not None and not (isinstance(format, VideoFormat) and container and container.video):
+        raise BadSetting("file.codec: is for uncompressed video in a container, such as .mkv, .mp4 and .mov, only")
     if suffix == RAW:
         return RawWriter(file)
-    if isinstance(format, VideoFormat) and suffix in FORMATS:
-        return VideoWriter(file, format, suffix, settings.codec)
     if isinstance(format, VideoFormat) and suffix == ".y4m":
         return Y4mWriter(file, format)
-    if isinstance(format, AudioFormat) and suffix in FORMATS:
-        return PcmWriter(file, format, suffix)
     if isinstance(format, AudioFormat) and suffix == ".wav":
         return WavWriter(file, format)
-    if isinstance(format, EncodedFormat) and suffix in FORMATS:
-        return EncodedWriter(file, format, suffix)
+    if container is not None and (writer := _in_container(file, format, settings, container)):
+        return writer
     (kind,) = format.to_spec()
     raise BadSetting(f"file.path: {suffix} cannot hold {kind}; use .raw")
+
+
+def _in_container(file: BinaryIO, format: Format, settings: RecordSettings, container: Container) -> Writer | None:
+    if isinstance(format, VideoFormat) and container.video:
+        return VideoWriter(file, format, settings.suffix, settings.codec)
+    if isinstance(format, AudioFormat) and container.audio == (PCM,):
+        return PcmWriter(file, format, settings.suffix)
+    if isinstance(format, AudioFormat) and container.audio:
+        return CodedSoundWriter(file, format, settings.suffix, container.audio)
+    if isinstance(format, EncodedFormat) and container.encoded != ():
+        return EncodedWriter(file, format, settings.suffix)
+    return None
 
 
 def repair_for(path: str) -> Callable[[BinaryIO], None]:

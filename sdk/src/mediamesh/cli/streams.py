@@ -19,7 +19,7 @@ WRITTEN = (*READ, "nut")
 def kind_of(name: str, chosen: str | None, format: Format, kinds: Collection[str]) -> str | None:
     """Return which of the kinds a file is; None if it is for PyAV. Pipes are what fits the format best."""
     suffix = Path(name).suffix.removeprefix(".").lower()
-    if chosen or suffix in kinds:
+    if chosen or suffix in READ:
         return chosen or suffix
     if name != "-":
         return None
