@@ -1,5 +1,8 @@
+import contextlib
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from mediamesh_testing.watching import all_taken
 
 import mediamesh
 from mediamesh_agent.hub import handover
+from mediamesh_agent.hub.options import HANDED_OVER
 from mediamesh_protos import handover_pb2, hub_pb2
 
 
@@ -153,6 +157,46 @@ def fail_at(step: str, control: ControlClient) -> None:
     finally:
         for fd in fds:
             os.close(fd)
+
+
+NEWER = "import sys; from mediamesh_agent.hub import handover, main; handover.STATE_VERSION += 1; sys.exit(main.main())"
+
+
+class HubWithNewerSuccessor(HubUnderTest):
+    def launch(self, *more: str) -> "subprocess.Popen[bytes]":
+        if not more:
+            return super().launch()
+        with self.log_file.open("ab") as log:
+            command = [sys.executable, "-c", NEWER, f"--root={self.root}", *more]
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+
+
+def test_a_hub_of_another_version_goes_on_unless_it_is_to_be_replaced(root: Path) -> None:
+    hub = HubWithNewerSuccessor(root)
+    hub.apply(flow())
+    with mediamesh.open_sink("cam") as taking, mediamesh.open_source("cam") as feeding:
+        refused = hub.launch("--take-over")
+        assert refused.stdout is not None
+        with refused.stdout:
+            assert refused.wait(PATIENCE) == 1
+        assert "HandoverVersion" in hub.log
+        assert passed(feeding, taking, b"before") == b"before"
+        successor = hub.launch("--replace")
+        hub.await_ready(successor)
+        assert hub.reap() == HANDED_OVER
+        hub.process = successor
+        assert hub.observe().handovers == 0
+        assert wait_until(lambda: passed(feeding, taking, b"after"), "both to attach again") == b"after"
+    assert hub.stop() == 0
+
+
+def passed(feeding: mediamesh.Source, taking: mediamesh.Sink, data: bytes) -> bytes:
+    """Send a frame and return what the sink gets; nothing while one of them is attaching again."""
+    with contextlib.suppress(mediamesh.Detached, mediamesh.Timeout):
+        feeding.send(data, timeout=1)
+        with taking.receive(timeout=1) as frame:
+            return bytes(frame)
+    return b""
 
 
 def test_a_silent_successor_is_not_waited_for(hub: HubUnderTest) -> None:

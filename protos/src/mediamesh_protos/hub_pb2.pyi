@@ -104,18 +104,22 @@ class Handover(_message.Message):
 
     STATE_VERSION_FIELD_NUMBER: _builtins.int
     CONTAINER_FIELD_NUMBER: _builtins.int
+    OR_END_FIELD_NUMBER: _builtins.int
     state_version: _builtins.int
     container: _builtins.str
     """the successor's; if it is another one, the bridges finish first"""
+    or_end: _builtins.bool
+    """a hub of another state_version refuses, and then goes down for a successor that begins anew"""
     def __init__(
         self,
         *,
         state_version: _builtins.int = ...,
         container: _builtins.str = ...,
+        or_end: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "state_version", b"state_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "or_end", b"or_end", "state_version", b"state_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -52,6 +52,7 @@ class Hub:
         self.leaving = asyncio.Event()
         self.hurry = asyncio.Event()
         self.handed_over = False
+        self.replaced = False
         engine = inheritance.engine if inheritance else Engine(polling=polling)
         self.supervisor = Supervisor(root.bridges, Launcher(root.path, root.bridges))
         self.service = Service(engine, maker, Book(time.time, time.monotonic))
@@ -155,6 +156,9 @@ class Hub:
 
     async def _hand_over(self, request: hub_pb2.Handover, sock: socket.socket) -> hub_pb2.HubReply | None:
         if request.state_version != handover.STATE_VERSION:
+            if request.or_end:
+                self.replaced = True
+                self.leaving.set()
             text = (
                 f"this hub hands over version {handover.STATE_VERSION}, not {request.state_version}: restart it instead"
             )

@@ -50,10 +50,10 @@ class Settings:
     hub: tuple[str, ...] = ()
     """Options that are the hub's."""
 
-    def command(self, *, take_over: bool) -> list[str]:
+    def command(self, *, succeeding: bool) -> list[str]:
         """Return the command line of a hub."""
         command = [sys.executable, "-m", "mediamesh_agent.hub", f"--root={self.root}", "--log-json", *self.hub]
-        return command + ["--take-over"] * take_over
+        return command + ["--replace"] * succeeding
 
 
 def parse(arguments: Sequence[str]) -> Settings:
@@ -112,7 +112,7 @@ class Keeper:
         return status
 
     def _spawn(self, stdout: int) -> int:
-        command = self._settings.command(take_over=_hub_runs(self._settings.root))
+        command = self._settings.command(succeeding=_hub_runs(self._settings.root))
         log.info("starting %s", " ".join(command))
         return os.posix_spawn(
             sys.executable,

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -26,6 +27,9 @@ from mediamesh_agent.hub.root import Root
 
 log = logging.getLogger(__name__)
 
+_LONGEST_END = 30.0
+_LOOK_EVERY = 0.05
+
 
 def parse(arguments: Sequence[str]) -> Options:
     """Read the command line."""
@@ -34,6 +38,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--polling", action="store_true", help="spend a CPU on the engine for the least latency")
     parser.add_argument("--memory-limit", type=int, metavar="BYTES", help="of all frame pools together")
     parser.add_argument("--take-over", action="store_true", help="succeed the hub that runs on the root")
+    parser.add_argument("--replace", action="store_true", help="succeed it even if it has to end first")
     parser.add_argument("--check-cgroup", action="store_true", help="let pods come through their own folders only")
     parser.add_argument("--log-json", action="store_true", help="log JSON lines")
     return Options(**vars(parser.parse_args(arguments)))
@@ -45,12 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.set_up(as_json=options.log_json)
     _raise_descriptor_limit()
     try:
-        asyncio.run(_run(options))
+        return asyncio.run(_run(options))
     except HubError as error:
         return _say_why(error.reason, error.message)
     except OSError as error:
         return _say_why("CannotStart", str(error))
-    return 0
 
 
 def _say_why(reason: str, message: str) -> int:
@@ -58,8 +62,8 @@ def _say_why(reason: str, message: str) -> int:
     return 1
 
 
-async def _run(options: Options) -> None:
-    hub = _take_over(options) if options.take_over else _begin(options)
+async def _run(options: Options) -> int:
+    hub = _take_over(options) if options.take_over or options.replace else _begin(options)
     _obey_signals(hub)
     lag = asyncio.ensure_future(watch_lag())
     await hub.start()
@@ -71,6 +75,7 @@ async def _run(options: Options) -> None:
         _vanish(HANDED_OVER)
     await hub.stop()
     log.info("stopped")
+    return HANDED_OVER if hub.replaced else 0
 
 
 def _begin(options: Options) -> Hub:
@@ -82,13 +87,28 @@ def _take_over(options: Options) -> Hub:
     path = options.root.absolute()
     maker = _pool_maker(options)
     try:
-        inheritance = succession.take(path, maker, polling=options.polling)
+        inheritance = succession.take(path, maker, polling=options.polling, or_end=options.replace)
     except HubError as error:
+        if options.replace and error.reason == "HandoverVersion":
+            return _begin_after(options)
         _say_why(error.reason, error.message)
         _vanish(1)
     return Hub(
         Root.inherit(path, inheritance.lock), maker, _guard(options), polling=options.polling, inheritance=inheritance
     )
+
+
+def _begin_after(options: Options) -> Hub:
+    """Begin anew when the hub that runs has ended: its bridges close their files first."""
+    log.warning("the running hub cannot hand over to this version: clients attach anew")
+    until = time.monotonic() + _LONGEST_END
+    while True:
+        try:
+            return _begin(options)
+        except HubError as error:
+            if error.reason != "RootTaken" or time.monotonic() > until:
+                raise
+        time.sleep(_LOOK_EVERY)
 
 
 def _guard(options: Options) -> cgroup.Guard:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 HANDED_OVER: Final = 3
-"""Exit status of a hub whose successor has everything."""
+"""Exit status of a hub whose place a successor takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +16,6 @@ class Options:
     polling: bool = False
     memory_limit: int | None = None
     take_over: bool = False
+    replace: bool = False
     log_json: bool = False
     check_cgroup: bool = False

@@ -91,27 +91,29 @@ class _Rebuilding:
         )
 
 
-def take(root: Path, maker: PoolMaker, *, polling: bool) -> Inheritance:
+def take(root: Path, maker: PoolMaker, *, polling: bool, or_end: bool = False) -> Inheritance:
     """Ask the hub on `root` for everything it has.
 
     The engine is thawed, not started, and the predecessor is gone when this returns. Whatever is raised instead, the
-    predecessor goes on; this process should then leave without touching what it was given.
+    predecessor goes on; this process should then leave without touching what it was given. With `or_end` a predecessor
+    of another version refuses and goes down.
 
     Raises
     ------
     HubError
-        There is no hub to take over from, or it did not hand over.
+        There is no hub to take over from, or it did not hand over; HandoverVersion: its version is another.
     """
     with connect(root, handover.PREPARATION) as sock:
         try:
-            return _take(sock, maker, polling=polling)
+            return _take(sock, maker, polling=polling, or_end=or_end)
         except (OSError, EOFError, KeyError, ValueError) as error:
             text = f"the running hub did not hand over: {error!r}"
             raise handover.HandoverFailed("HandoverFailed", text) from error
 
 
-def _take(sock: socket.socket, maker: PoolMaker, *, polling: bool) -> Inheritance:
-    request = hub_pb2.Handover(state_version=handover.STATE_VERSION, container=container.identity())
+def _take(sock: socket.socket, maker: PoolMaker, *, polling: bool, or_end: bool) -> Inheritance:
+    version, place = handover.STATE_VERSION, container.identity()
+    request = hub_pb2.Handover(state_version=version, container=place, or_end=or_end)
     sock.sendall(framed(hub_pb2.HubRequest(handover=request)))
     reply = handover.receive(sock, hub_pb2.HubReply)
     sock.settimeout(2 * handover.PATIENCE)
