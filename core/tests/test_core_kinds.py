@@ -251,7 +251,7 @@ def test_wrong_payload_is_answered(payload: Spec, message: str) -> None:
         ({"memif": {"role": "client", "socket": "@"}}, "spec.source.memif.socket: '@' is not a socket"),
         (
             {"memif": {"role": "client", "socket": "x", "id": 2**32}},
-            "spec.source.memif.id: 4294967296 is not below",
+            "spec.source.memif.id: 4294967296 is above the most, 4294967295",
         ),
         (
             {"memif": {"role": "client", "socket": "x", "secret": "ä" * 13}},

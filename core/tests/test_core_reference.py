@@ -1,33 +1,49 @@
-"""The reference page of MediaConnection: complete, and never stale."""
+"""The reference pages of the kinds: complete, and never stale."""
 
 from pathlib import Path
 
+import pytest
+from pydantic import BaseModel
+
 from mediamesh_core.formats import CODECS, PIXEL_FORMATS, SAMPLE_FORMATS
-from mediamesh_core.kinds import MediaConnection, reference
+from mediamesh_core.kinds import ConnectionStatus, MediaConnection, MediaNetwork, NodeStatus, reference
+from mediamesh_core.kinds.status import NetworkStatus
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "mediaconnection.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+PAGES = {
+    "MediaConnection": (MediaConnection, ConnectionStatus),
+    "MediaNetwork": (MediaNetwork, NetworkStatus),
+    "MediaNode": (NodeStatus,),
+}
 
 
-def test_page_in_the_docs_is_written_by_the_models() -> None:
-    stale = "run: python -m mediamesh_core.kinds.reference > docs/reference/mediaconnection.md"
-    assert PAGE.read_text() == reference.page(), stale
+@pytest.mark.parametrize("title", PAGES)
+def test_page_in_the_docs_is_written_by_the_models(title: str) -> None:
+    assert (DOCS / f"{title.lower()}.md").read_text() == reference.page(title), "run: make generate"
 
 
-def test_every_model_and_field_is_on_the_page() -> None:
-    page = reference.page()
-    for schema in MediaConnection.model_json_schema(by_alias=True)["$defs"].values():
-        assert schema["description"] in page
-        assert all(f"| {field} | " in page for field in schema["properties"])
+@pytest.mark.parametrize(("title", "models"), PAGES.items(), ids=str)
+def test_every_model_and_field_is_on_the_page(title: str, models: tuple[type[BaseModel], ...]) -> None:
+    page = reference.page(title)
+    for model in models:
+        whole = model.model_json_schema(by_alias=True)
+        for schema in [whole, *whole["$defs"].values()]:
+            assert schema["description"] in page
+            assert all(f"| {field} | " in page for field in schema["properties"])
+
+
+def test_rules_are_on_the_page() -> None:
+    assert "- a sink has the name of the source; each endpoint needs its own\n" in reference.page("MediaConnection")
 
 
 def test_every_format_is_on_the_page() -> None:
-    page = reference.page()
+    page = reference.page("MediaConnection")
     assert all(f"| `{name}` | " in page for name in [*PIXEL_FORMATS, *SAMPLE_FORMATS, *CODECS])
     assert "| `nv12` | YCbCr-4:2:0 | 8 | Y, CbCr |\n" in page
 
 
 def test_rows_say_type_range_and_default() -> None:
-    page = reference.page()
+    page = reference.page("MediaConnection")
     assert "| policy | `dropOldest`, `block`, `disconnect` | `dropOldest` | " in page
     assert "| queue | integer, 1 to 8192 | `4` | " in page
     assert "| id | integer, 0 to 4294967295 | `0` | " in page
@@ -35,6 +51,7 @@ def test_rows_say_type_range_and_default() -> None:
     assert "| role | `server`, `client` | needed | " in page
 
 
-def test_every_field_has_a_meaning() -> None:
-    rows = [line for line in reference.page().splitlines() if line.startswith("| ")]
+@pytest.mark.parametrize("title", PAGES)
+def test_every_field_has_a_meaning(title: str) -> None:
+    rows = [line for line in reference.page(title).splitlines() if line.startswith("| ")]
     assert [row for row in rows if row.endswith("|  |")] == []

@@ -282,7 +282,7 @@ SEEN = st.none() | st.builds(
     problem=st.sampled_from(["", "bad"]),
     reason=st.sampled_from(["", "NoMemory"]),
     state=st.sampled_from(["", "Waiting", "Flowing", "Failed"]),
-    rate=st.none() | st.floats(0, 1e6),
+    rate=st.none() | st.floats(-1, 1e300),
     attachments=st.lists(st.builds(SeenAttachment, st.sampled_from(["a", "b"]), st.sampled_from(["", "u"]))).map(tuple),
     bridges=st.lists(st.builds(SeenBridge, st.sampled_from(["a", "b"]), st.sampled_from(["Running", "Backoff"]))).map(
         tuple

@@ -26,6 +26,8 @@ NTSC = Fraction(60000, 1001)
         (0.123, None, "0.12/s"),
         (3.0, None, "3/s"),
         (99.7, None, "100/s"),
+        (1e-9, None, "0/s"),
+        (1e99, None, "1000000000/s"),
     ],
 )
 def test_rate_is_shown(rate: float, nominal: Fraction | None, shown: str) -> None:

@@ -6,9 +6,12 @@ API server. This package alone imports pydantic and
 yaml: what goes further into mediamesh are formats and plans.
 """
 
-from mediamesh_core.kinds.connection import API_VERSION, Delivery, MediaConnection, Metadata, Pool, Sink, Source, Spec
+from mediamesh_core.kinds.connection import API_VERSION, Delivery, MediaConnection, Pool, Sink, Source, Spec
 from mediamesh_core.kinds.endpoints import FileSink, FileSource, MemifEndpoint, PodEndpoint
-from mediamesh_core.kinds.loading import InvalidKinds, from_object, load
+from mediamesh_core.kinds.loading import InvalidKinds, from_object, load, network_from_object
+from mediamesh_core.kinds.metadata import Metadata
+from mediamesh_core.kinds.network import MediaNetwork
+from mediamesh_core.kinds.node import NodeStatus
 from mediamesh_core.kinds.payload import Payload
 from mediamesh_core.kinds.status import Condition, ConnectionStatus, EndpointStatus
 
@@ -22,8 +25,10 @@ __all__ = [
     "FileSource",
     "InvalidKinds",
     "MediaConnection",
+    "MediaNetwork",
     "MemifEndpoint",
     "Metadata",
+    "NodeStatus",
     "Payload",
     "PodEndpoint",
     "Pool",
@@ -32,4 +37,5 @@ __all__ = [
     "Spec",
     "from_object",
     "load",
+    "network_from_object",
 ]

@@ -1,11 +1,14 @@
 """What all models have in common: camelCase in YAML, nothing unknown, nothing converted, nothing changed."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, ClassVar, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+
+from mediamesh_core.kinds.rules import NAME
+from mediamesh_core.kinds.schema import text
 
 
 def refuse(message: str, field: str = "") -> NoReturn:
@@ -33,7 +36,8 @@ class Model(BaseModel):
         """Return the name of the one choice that is given; refuse none and several."""
         given = [name for name in self.choices if getattr(self, name) is not None]
         if len(given) != 1:
-            wanted = f"exactly one of {', '.join(self.choices)} is needed, not {' and '.join(given) or 'none'}"
+            names, found = ", ".join(map(to_camel, self.choices)), " and ".join(map(to_camel, given))
+            wanted = f"exactly one of {names} is needed, not {found or 'none'}"
             refuse(wanted + ("" if given else self._emptied()))
         return given[0]
 
@@ -54,17 +58,15 @@ def _label(value: str) -> str:
     return value
 
 
-Label = Annotated[str, AfterValidator(_label)]
+Label = Annotated[str, AfterValidator(_label), text(63, NAME)]
 """A DNS label (RFC 1123), as Kubernetes has it: it becomes part of socket, lock and metric names."""
 
 
+NodeName = Annotated[str, Field(max_length=253, pattern="^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+"""Of a node, as Kubernetes has it: a DNS subdomain."""
+
 Reason = Annotated[str, Field(max_length=64, pattern="^[A-Z][A-Za-z0-9]*$")]
 """A CamelCase word that never changes."""
-
-
-def list_map(*keys: str) -> Any:
-    """Return how a list is merged whose items are known by these fields; no two items have the same."""
-    return Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
 
 
 def twice(names: Sequence[str]) -> list[str]:

@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mediamesh_core.kinds.base import Label, Model, refuse, twice
 from mediamesh_core.kinds.endpoints import BridgeEndpoint, FileSink, FileSource, MemifEndpoint, PodEndpoint
 from mediamesh_core.kinds.fitting import check_playable, check_recordable
+from mediamesh_core.kinds.metadata import Metadata
 from mediamesh_core.kinds.payload import Payload
+from mediamesh_core.kinds.schema import integer_or_text, list_map
 from mediamesh_core.suggestions import shown
 
 API_VERSION = "mediamesh.io/v1alpha1"
@@ -17,25 +19,6 @@ MAX_ATTACHMENTS = 1024
 MAX_FRAMES = 1 << 20
 DEFAULT_ATTACHMENTS = 4
 """For pod sinks: enough for a rolling update of a few replicas, without asking for much memory."""
-
-
-class Metadata(Model):
-    """The part of Kubernetes' ObjectMeta that matters here; the rest of it is left alone."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    name: Label
-    """What clients open: 1 to 63 of a-z, 0-9 and '-'; unique in its namespace."""
-    namespace: Label = "default"
-    """Whose it is; clients write "namespace/name", or the name alone for `default`."""
-    uid: str = ""
-    """Given by Kubernetes; leave it out."""
-    generation: int = 0
-    """Counted by Kubernetes at each change; leave it out."""
-    creation_timestamp: str = ""
-    """Given by Kubernetes; of two connections that cannot be together the older one runs."""
-    labels: Annotated[dict[str, str], Field(default_factory=dict)]
-    """For people and their tools; nothing here looks at them."""
 
 
 class Delivery(Model):
@@ -60,7 +43,11 @@ def _frames(value: object) -> int | None:
 class Pool(Model):
     """The memory of the flow."""
 
-    frames: Annotated[Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None, BeforeValidator(_frames)] = None
+    frames: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None,
+        BeforeValidator(_frames),
+        integer_or_text(1, MAX_FRAMES, 4, "^auto$"),
+    ] = None
     """auto (if left out): as many as the endpoints can hold; a number must be at least that."""
     huge_pages: bool = False
     """Take the memory from the kernel's reserved huge pages."""
@@ -133,7 +120,7 @@ class Spec(Model):
     """What a frame holds."""
     source: Source
     """Who makes the frames."""
-    sinks: Annotated[tuple[Sink, ...], Field(strict=False, max_length=256)] = ()
+    sinks: Annotated[tuple[Sink, ...], list_map("name"), Field(strict=False, max_length=256)] = ()
     """Who gets each frame: at most 256, none is allowed."""
     pool: Pool = Pool()
     """How much memory of which kind; can be left out."""

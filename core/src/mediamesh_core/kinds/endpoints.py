@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mediamesh_core.kinds.base import Label, Model, refuse
+from mediamesh_core.kinds import rules
+from mediamesh_core.kinds.base import Label, Model, NodeName, refuse
+from mediamesh_core.kinds.schema import text
 
 RECORDING_SUFFIXES = (".mkv", ".mp4", ".mov", ".wav", ".y4m", ".raw")
 _DIRECTIVES = "aAbBdGHIjmMpSuUVyYzZs%"
@@ -16,7 +18,6 @@ _LONGEST_PATH = 1024
 _LONGEST_SOCKET = 100  # sun_path has 108 bytes; the abstract ones have no folder in front, but stay the same
 _SOCKET = pattern(r"@?[A-Za-z0-9][A-Za-z0-9._-]*", ASCII)
 _SECRET_BYTES = 24  # memif.h: memif_secret
-_OWN_BRIDGES = ("file", "moq", "rtmp", "rtp", "rtsp", "st2110")
 _SETTING = pattern(r"[A-Za-z][A-Za-z0-9._-]{0,62}", ASCII)
 _MOST_SETTINGS = 64
 _LONGEST_SETTING = 4096
@@ -54,7 +55,7 @@ def _secret(secret: str) -> str:
 
 
 def _foreign(name: str) -> str:
-    if name in _OWN_BRIDGES:
+    if name in rules.OWN_BRIDGES:
         refuse(f"{name!r} is a bridge of mediamesh; write `{name}:` in the place of `bridge:`, with its settings")
     return name
 
@@ -67,13 +68,16 @@ def _setting(name: str) -> str:
     return name
 
 
-NodeName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+_MatchLabels = Annotated[
+    dict[str, Annotated[str, Field(max_length=63)]],
+    Field(default_factory=dict, max_length=16, json_schema_extra={"x-kubernetes-map-type": "atomic"}),
+]
 
 
 class PodEndpoint(Model):
     """Applications: every pod of the namespace that has these labels; without a cluster, every process of this user."""
 
-    match_labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    match_labels: _MatchLabels
     """Labels that a pod must have."""
     token: Annotated[str, Field(max_length=256)] = ""
     """What a client must show to attach, where that is wanted."""
@@ -82,7 +86,7 @@ class PodEndpoint(Model):
 class FileSource(Model):
     """A file that is played at its own rate."""
 
-    path: Annotated[str, AfterValidator(_below_the_media_folder)]
+    path: Annotated[str, AfterValidator(_below_the_media_folder), text(_LONGEST_PATH, *rules.MEDIA_PATHS)]
     """Relative to the media folder."""
     loop: bool = True
     """Begin again at the end, without a jump in sequence or time."""
@@ -95,11 +99,11 @@ class FileSource(Model):
 class FileSink(Model):
     """A recording; its suffix chooses the container."""
 
-    path: Annotated[str, AfterValidator(_recording)]
+    path: Annotated[str, AfterValidator(_recording), text(_LONGEST_PATH, *rules.RECORDING_PATHS)]
     """Relative to the media folder; parts of the date as strftime has them."""
     segment_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
     """Begin a new file after so many seconds."""
-    codec: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
+    codec: Annotated[str, Field(max_length=32, pattern="^[a-z0-9_]+$")] | None = None
     """FFmpeg's name of the encoder for uncompressed video; the usual one of the container if left out."""
     node_name: NodeName | None = None
     """In a cluster: the node to record on, which has to be the source's; that one if left out."""
@@ -108,7 +112,7 @@ class FileSink(Model):
 class PeerPod(Model):
     """Pods that may hold a stock memif peer."""
 
-    match_labels: Annotated[dict[str, str], Field(default_factory=dict)]
+    match_labels: _MatchLabels
     """Labels that the pod must have."""
 
 
@@ -117,15 +121,15 @@ class MemifEndpoint(Model):
 
     role: Literal["server", "client"]
     """Of the peer."""
-    socket: Annotated[str, AfterValidator(_socket)]
+    socket: Annotated[str, AfterValidator(_socket), text(_LONGEST_SOCKET, rules.SOCKET)]
     """File name, or @name for an abstract socket."""
-    id: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    id: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """Of the interface on that socket."""
-    secret: Annotated[str, AfterValidator(_secret)] = ""
+    secret: Annotated[str, AfterValidator(_secret), text(_SECRET_BYTES, rules.SECRET)] = ""
     """What the client must know; at most 24 bytes."""
     access: Literal["copy", "shared"] = "copy"
     """shared: the peer maps the pool itself, writable, since stock peers cannot otherwise; nothing protects it then."""
-    chunk: Annotated[int, Field(ge=64, lt=2**31)] | None = None
+    chunk: Annotated[int, Field(ge=64, le=2**31 - 1)] | None = None
     """Most bytes per descriptor; chosen by what the peer calls itself if left out."""
     rings: Annotated[int, Field(ge=1, le=8)] = 1
     """In each direction."""
@@ -150,7 +154,7 @@ SettingText = Annotated[str, Field(max_length=_LONGEST_SETTING)]
 class BridgeEndpoint(Model):
     """A bridge that another package brings; see the guide to writing one."""
 
-    name: Annotated[Label, AfterValidator(_foreign)]
+    name: Annotated[Label, AfterValidator(_foreign), text(63, rules.NAME, rules.FOREIGN)]
     """Of its entry point in the group `mediamesh.bridges`, which has to be installed beside the hub."""
     config: Annotated[dict[SettingName, SettingText], Field(default_factory=dict, max_length=_MOST_SETTINGS)]
     """Its settings, at most 64; what they mean, and whether they can work, is for the bridge to say."""

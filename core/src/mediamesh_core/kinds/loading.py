@@ -1,6 +1,7 @@
 """From a YAML text, or a Kubernetes object, to connections, or to the list of everything that is wrong with it."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -8,11 +9,13 @@ from pydantic import ValidationError
 from mediamesh_core.errors import UserError
 from mediamesh_core.kinds.connection import MediaConnection
 from mediamesh_core.kinds.documents import Document, Place, documents
+from mediamesh_core.kinds.network import MediaNetwork
 from mediamesh_core.kinds.problems import problems
 from mediamesh_core.kinds.syntax import told
 from mediamesh_core.suggestions import shown
 
 MAX_SHOWN = 50
+Kind = TypeVar("Kind", MediaConnection, MediaNetwork)
 
 
 class InvalidKinds(UserError):
@@ -58,10 +61,19 @@ def from_object(value: object) -> MediaConnection:
     InvalidKinds
         Lists everything that is wrong as "field: what, and what to write instead".
     """
+    return _checked(value, MediaConnection)
+
+
+def network_from_object(value: object) -> MediaNetwork:
+    """Return the network in a Kubernetes object; raises as `from_object` does."""
+    return _checked(value, MediaNetwork)
+
+
+def _checked(value: object, kind: type[Kind]) -> Kind:
     try:
-        return MediaConnection.model_validate(value)
+        return kind.model_validate(value)
     except ValidationError as error:
-        raise InvalidKinds([problem for _, problem in problems(error, MediaConnection)]) from error
+        raise InvalidKinds([problem for _, problem in problems(error, kind)]) from error
 
 
 def _read(text: str, source_name: str, found: list[str]) -> Iterator[Document]:

@@ -5,6 +5,7 @@ from re import findall
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from mediamesh_core.kinds.base import Model
@@ -23,7 +24,6 @@ _TYPES = {
 _BOUNDS = {
     "greater_than_equal": ("ge", "below the least, {}"),
     "less_than_equal": ("le", "above the most, {}"),
-    "less_than": ("lt", "not below {}"),
 }
 
 
@@ -77,7 +77,7 @@ def _unknown(field: str, model: type[BaseModel]) -> str:
     hint = did_you_mean(field, names)
     choices = model.choices if issubclass(model, Model) else ()
     if choices and not hint:
-        return f"this version does not have it; it has {', '.join(choices)}"
+        return f"this version does not have it; it has {', '.join(map(to_camel, choices))}"
     return f"there is no such field{hint or '; the fields are ' + ', '.join(names)}"
 
 

@@ -1,24 +1,45 @@
-"""The reference page of MediaConnection, written by the models and the tables of formats.
+"""The reference pages of the kinds, written by the models, their rules and the tables of formats.
 
-`python -m mediamesh_core.kinds.reference` prints what is kept as
-`docs/reference/mediaconnection.md`; a test fails when the two differ.
+`python -m mediamesh_core.kinds.reference PAGE` prints what is kept as `docs/reference/PAGE.md`; `make generate` writes
+them all, and a test fails when one differs.
 """
 
+import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from mediamesh_core.formats import CODECS, PIXEL_FORMATS, SAMPLE_FORMATS
+from mediamesh_core.kinds import rules
 from mediamesh_core.kinds.connection import MediaConnection
+from mediamesh_core.kinds.network import MediaNetwork
+from mediamesh_core.kinds.node import NodeStatus
+from mediamesh_core.kinds.status import ConnectionStatus, NetworkStatus
 
 _HEADING = """\
-# MediaConnection
+# {title}
 
-Every field, written by `python -m mediamesh_core.kinds.reference` from the models; do not edit by hand.
-`mediamesh validate FILE` checks a file and names field, value and fix of everything that is wrong with it.
-Examples are in the folder `examples/`.
+{story}
 """
-_PATHS = {
+_EDITED = "written by `python -m mediamesh_core.kinds.reference` from the models; do not edit by hand."
+_STORIES = {
+    "MediaConnection": f"""\
+Every field, {_EDITED}
+`mediamesh validate FILE` checks a file and names field, value and fix of everything that is wrong with it; so does the
+API server, which has the rules below each table. Examples are in the folder `examples/`. Short name `mc`.
+""",
+    "MediaNetwork": f"""\
+Every field, {_EDITED}
+A network for media (SMPTE ST 2110); belongs to no namespace. Short name `mnet`.
+""",
+    "MediaNode": f"""\
+Every field, {_EDITED}
+One for each node, written by the operator and deleted with its Node. Short name `mnode`.
+""",
+}
+_CONNECTION = {
     "MediaConnection": "",
     "Metadata": "metadata",
     "Spec": "spec",
@@ -39,15 +60,67 @@ _PATHS = {
     "Delivery": "spec.sinks[].delivery",
     "Pool": "spec.pool",
 }
+_CONNECTION_STATUS = {
+    "ConnectionStatus": "status",
+    "Condition": "status.conditions[]",
+    "EndpointStatus": "status.endpoints[]",
+}
+_NETWORK = {
+    "MediaNetwork": "",
+    "Metadata": "metadata",
+    "NetworkSpec": "spec",
+    "VirtualFunctions": "spec.virtualFunctions",
+    "Link": "spec.link",
+    "AddressRange": "spec.addresses[]",
+    "Multicast": "spec.multicast",
+    "Ports": "spec.ports",
+    "PayloadTypes": "spec.payloadTypes",
+    "Ptp": "spec.ptp",
+}
+_NETWORK_STATUS = {"NetworkStatus": "status", "Condition": "status.conditions[]"}
+_NODE = {
+    "NodeStatus": "status",
+    "Condition": "status.conditions[]",
+    "HubStatus": "status.hub",
+    "Interface": "status.interfaces[]",
+}
 _TYPES = {"string": "text", "integer": "integer", "boolean": "true or false", "object": "mapping", "null": ""}
 
 
-def page() -> str:
-    """Return the whole page."""
-    whole = MediaConnection.model_json_schema(by_alias=True)
-    schemas: dict[str, Any] = whole["$defs"] | {"MediaConnection": whole}
-    sections = (_section(path or "The document", schemas[name]) for name, path in _PATHS.items())
-    return "\n".join([_HEADING, *sections, *_formats()])
+def page(title: str) -> str:
+    """Return the page of a kind."""
+    heading = _HEADING.format(title=title, story=_STORIES[title])
+    return "\n".join([heading, *_PAGES[title]()])
+
+
+def _connection() -> Iterator[str]:
+    yield from _sections(MediaConnection, _CONNECTION)
+    yield from _sections(ConnectionStatus, _CONNECTION_STATUS)
+    yield from _formats()
+
+
+def _network() -> Iterator[str]:
+    yield from _sections(MediaNetwork, _NETWORK)
+    yield from _sections(NetworkStatus, _NETWORK_STATUS)
+
+
+def _node() -> Iterator[str]:
+    yield from _sections(NodeStatus, _NODE)
+
+
+_PAGES = {"MediaConnection": _connection, "MediaNetwork": _network, "MediaNode": _node}
+
+
+def _sections(model: type[BaseModel], paths: Mapping[str, str]) -> Iterator[str]:
+    whole = model.model_json_schema(by_alias=True)
+    schemas: dict[str, Any] = whole["$defs"] | {model.__name__: whole}
+    for name, path in paths.items():
+        yield _section(path or "The document", schemas[name]) + _rules(name)
+
+
+def _rules(name: str) -> str:
+    found = "".join(f"- {rule.message}\n" for rule in rules.RULES.get(name, ()))
+    return f"\nIt is refused with:\n\n{found}" if found else ""
 
 
 def _section(title: str, schema: dict[str, Any]) -> str:
@@ -77,8 +150,7 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _range(field: dict[str, Any]) -> str:
-    highest = field.get("maximum", field.get("exclusiveMaximum", 0) - 1)
-    return f", {field['minimum']} to {highest}" if "minimum" in field else ""
+    return f", {field['minimum']} to {field['maximum']}" if "minimum" in field else ""
 
 
 def _default(name: str, field: dict[str, Any], needed: list[str]) -> str:
@@ -110,4 +182,7 @@ def _formats() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    parser = argparse.ArgumentParser(prog="python -m mediamesh_core.kinds.reference", description="Print a page.")
+    parser.add_argument("page", choices=[title.lower() for title in _PAGES])
+    wanted = parser.parse_args().page
+    sys.stdout.write(page(next(title for title in _PAGES if title.lower() == wanted)))

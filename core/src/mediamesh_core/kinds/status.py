@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from mediamesh_core.kinds.base import Model, Reason, list_map
+from mediamesh_core.kinds.base import Model, Reason
+from mediamesh_core.kinds.schema import list_map
 
 MAX_ENDPOINTS = 1024
 """In one status; what is beyond still runs."""
@@ -100,3 +101,12 @@ class ConnectionStatus(Written):
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of a type."""
         return next((one for one in self.conditions if one.type == kind), None)
+
+
+class NetworkStatus(Written):
+    """What is, written by the operator."""
+
+    observed_generation: Count = 0
+    """Of the spec that this is about."""
+    conditions: Annotated[tuple[Condition, ...], list_map("type"), Field(strict=False, max_length=16)] = ()
+    """Accepted: it is right. Ready: nodes have it."""

@@ -69,8 +69,8 @@ def programmed(verdict: Verdict, seen: Observation | None, before: Finding | Non
 
 def _hinders(verdict: Verdict, seen: Observation | None) -> bool:
     """Whether the planner's word stands; a source that is not ready and yet attached needs no other."""
-    flows = verdict.reason == NO_SOURCE and seen is not None and seen.flowing
-    return not verdict.accepted or (not verdict.programmable and not flows)
+    attached = verdict.reason == NO_SOURCE and seen is not None and seen.flowing
+    return not verdict.accepted or (not verdict.programmable and not attached)
 
 
 def ready(whole: Finding, verdict: Verdict, seen: Observation | None, before: Finding | None) -> Finding:

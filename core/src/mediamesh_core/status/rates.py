@@ -10,8 +10,7 @@ from math import floor, log10
 
 _UNIT = "/s"
 _ENTERS, _LEAVES, _STEADY = 0.01, 0.05, 0.03
-_LEAST = 0.001
-"""Frames per second; a frame in a quarter of an hour is no rate that people would call one."""
+_LEAST, _MOST = 1e-3, 1e9
 
 
 def rate_between(frames: int, seconds: float, frames_later: int, seconds_later: float) -> float | None:
@@ -23,6 +22,7 @@ def rate_between(frames: int, seconds: float, frames_later: int, seconds_later: 
 
 def shown_rate(rate: float, nominal: Fraction | None, before: str) -> str:
     """Return how `rate` is shown where `before` was shown until now."""
+    rate = min(rate, _MOST) if rate >= _LEAST else 0.0
     if nominal is not None:
         far = abs(rate / float(nominal) - 1)
         promised = f"{float(nominal):.2f}".rstrip("0").rstrip(".") + _UNIT
@@ -49,7 +49,7 @@ def _step(value: float) -> float:
 
 
 def _two_digits(rate: float) -> str:
-    if rate < _LEAST:
+    if rate == 0:
         return "0"
     step = _step(rate)
     rounded = round(rate / step) * step
