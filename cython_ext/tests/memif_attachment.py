@@ -131,5 +131,6 @@ def slave_attachment(sock: socket.socket, memory: SlaveMemory, **changes: object
 
 
 def master_attachment(sock: socket.socket, **changes: object) -> Attachment:
-    configuration = {"name": "mediamesh test", "now": time.monotonic(), **changes}
+    interfaces = {changes.pop("id", 0): changes.pop("secret", b"")}
+    configuration = {"name": "mediamesh test", "now": time.monotonic(), "interfaces": interfaces, **changes}
     return Attachment(sock, MasterHandshake(**configuration))  # type: ignore[arg-type]

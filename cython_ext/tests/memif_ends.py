@@ -45,7 +45,9 @@ def new_slave(**changes: object) -> SlaveHandshake:
 
 
 def new_master(**changes: object) -> MasterHandshake:
-    return MasterHandshake(**{"now": 0.0, **changes})  # type: ignore[arg-type]
+    """Return a master of one interface: `id` and `secret`."""
+    interfaces = {changes.pop("id", 0): changes.pop("secret", b"")}
+    return MasterHandshake(**{"interfaces": interfaces, "now": 0.0, **changes})  # type: ignore[arg-type]
 
 
 @dataclass

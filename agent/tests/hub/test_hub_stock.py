@@ -60,6 +60,60 @@ def test_frames_cross_a_stock_link_whole(hub: HubUnderTest, to: str, by: str, na
     assert hub.observe().bytes_copied > len(A_CHAIN)
 
 
+def test_endpoints_share_a_socket_by_their_ids(hub: HubUnderTest) -> None:
+    flows = [*two_ways("left", 7), *two_ways("right", 8)]
+    hub.apply(*flows)
+    wait_until(lambda: all(linked(hub, one.connection) for one in flows), "all four ends")
+    before = {one.connection: numbers(hub, one.connection) for one in flows}
+    with mediamesh.open_sink("left-in") as left, mediamesh.open_sink("right-in") as right:
+        for name, taking in (("left", left), ("right", right)):
+            with mediamesh.open_source(f"{name}-out") as source:
+                source.send(name.encode(), timeout=PATIENCE)
+                with taking.receive(timeout=PATIENCE) as frame:
+                    assert bytes(frame) == name.encode()
+    hub.apply(*flows[:2], revision=2)
+    wait_until(lambda: len(hub.observe().flows) == 2, "the right ones to be gone")
+    assert [numbers(hub, one.connection) for one in flows[:2]] == [before[one.connection] for one in flows[:2]]
+    hub.apply(*flows, revision=3)
+    wait_until(lambda: all(linked(hub, one.connection) for one in flows), "the right ones again")
+
+
+def two_ways(name: str, number: int) -> list[plan_pb2.FlowPlan]:
+    """Two flows that a stock link joins, with that interface id."""
+    out = flow(
+        f"default/{name}-out", frames=64, sinks=[sink("wire", policy="block", endpoint=stock("client", id=number))]
+    )
+    source = plan_pb2.SourcePlan(name="wire", queue=4, endpoint=stock("server", id=number))
+    return [out, flow(f"default/{name}-in", source=source, sinks=[sink(policy="block")])]
+
+
+def numbers(hub: HubUnderTest, connection: str) -> set[int]:
+    return {one.attachment for one in hub.flow(connection).attachments if one.kind == "memif"}
+
+
+def test_a_peer_of_an_unknown_id_is_sent_away_and_disturbs_nobody(hub: HubUnderTest) -> None:
+    left, right = two_ways("left", 7), two_ways("right", 9)
+    hub.apply(*left, *two_ways("other", 8)[:1], right[1])
+    wait_until(lambda: hub.ended("UnknownInterface"), "the refusal")
+    wait_until(lambda: linked(hub, "default/left-out") and linked(hub, "default/left-in"), "both ends")
+
+
+def test_a_shared_pool_is_sent_from_without_a_copy(hub: HubUnderTest) -> None:
+    hub.apply(sending("server", access="shared"), receiving("client"))
+    with mediamesh.open_sink("b") as taking:
+        for turn in range(2):  # the second source has a pool of its own, which the peer gets by connecting anew
+            with mediamesh.open_source("a") as source:
+                wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
+                for payload in (b"small", A_CHAIN):
+                    before = hub.observe().bytes_copied
+                    source.send(payload, timeout=PATIENCE)
+                    with taking.receive(timeout=PATIENCE) as frame:
+                        assert bytes(frame) == payload, turn
+                    assert hub.observe().bytes_copied == before + len(payload)  # by the flow that receives
+                    assert not hub.flow("default/a").sealed
+            wait_until(lambda: not any(one.role == "source" for one in hub.flow("default/a").attachments), "its end")
+
+
 def test_a_wrong_secret_is_told_and_tried_again(hub: HubUnderTest) -> None:
     hub.apply(sending("client", secret="right"), receiving("server", secret="wrong"))
     wait_until(lambda: hub.ended("WrongSecret"), "the refusal")

@@ -13,7 +13,9 @@ from mediamesh_testing.stockclient import StockClient
 from mediamesh_testing.waiting import PATIENCE, eventually, wait_until
 
 from mediamesh_agent.hub import stock
-from mediamesh_agent.hub.stock_link import MOST_CANDIDATES, StockEndpoint, StockLink
+from mediamesh_agent.hub.stock_door import MOST_CANDIDATES, StockDoor
+from mediamesh_agent.hub.stock_endpoint import StockEndpoint
+from mediamesh_agent.hub.stock_link import StockLink
 from mediamesh_native.memif.messages import S2M, AddRegion, Connected, Disconnect
 from mediamesh_protos import plan_pb2
 
@@ -77,8 +79,9 @@ def test_who_comes_second_is_told_that_the_place_is_taken(hub: HubUnderTest) -> 
     with came(hub) as first:
         first.connect()
         with StockClient(hub.root / "m.sock") as second:
-            assert isinstance(second.hello, Disconnect)
-            assert "has a source already" in second.hello.reason
+            answer = second.say(second.init)
+            assert isinstance(answer, Disconnect)
+            assert "has a source already" in answer.reason
         assert first.connected
     assert hub.ended("SourceBusy") == 1
 
@@ -93,21 +96,23 @@ def test_a_ring_that_cannot_be_is_told_to_the_peer(hub: HubUnderTest, offset: in
         assert "ring" in answer.reason
 
 
+@pytest.mark.parametrize(("kind", "role"), [(StockLink, "server"), (StockDoor, "client")])
 def test_a_link_that_fails_as_nobody_foresaw_begins_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kind: type[StockLink | StockDoor], role: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tries = 0
 
-    async def fail(_: StockLink) -> None:
+    async def fail(_: StockLink | StockDoor) -> None:
         nonlocal tries
         tries += 1
         await asyncio.sleep(0)
         raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(stock, "LONGEST_PAUSE", 0)
-    monkeypatch.setattr(StockLink, "keep", fail)
+    monkeypatch.setattr(kind, "keep", fail)
     links = stock.StockLinks(cast("Any", None), cast("Any", None))
-    endpoint = StockEndpoint("default/b", "wire", "source", PEER.memif.SerializeToString())
+    plan = plan_pb2.MemifPlan(role=role, socket="m.sock")
+    endpoint = StockEndpoint("default/b", "wire", "source", plan.SerializeToString())
 
     async def watch() -> None:
         await links.arrange([endpoint])
@@ -116,4 +121,4 @@ def test_a_link_that_fails_as_nobody_foresaw_begins_again(
 
     asyncio.run(watch())
     assert "unforeseen" in caplog.text
-    assert "default/b wire" in caplog.text
+    assert ("default/b wire" if role == "server" else "m.sock") in caplog.text

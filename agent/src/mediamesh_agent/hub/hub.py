@@ -25,7 +25,8 @@ from mediamesh_agent.hub.observe import Identity, observe
 from mediamesh_agent.hub.pools import PoolMaker
 from mediamesh_agent.hub.root import CONTROL_BACKLOG, CONTROL_SOCKET, Root
 from mediamesh_agent.hub.service import Service
-from mediamesh_agent.hub.stock import StockLinks, stock_endpoints
+from mediamesh_agent.hub.stock import StockLinks
+from mediamesh_agent.hub.stock_endpoint import stock_endpoints
 from mediamesh_agent.hub.succession import Inheritance
 from mediamesh_agent.hub.supervisor import Supervisor, forget_pids
 from mediamesh_agent.hub.welcome import Welcome

@@ -1,30 +1,23 @@
 """Which stock memif peers the hub keeps links to: DPDK, VPP, libmemif stand at an endpoint without knowing of us.
 
-For each such endpoint of the plan one task keeps a link up (`stock_link`). Whatever goes wrong in one of them that
-nobody foresaw is logged, and that link begins again; the others do not notice.
+One task keeps a link up to each peer that is server (`stock_link`), and one keeps each socket open on which clients
+come (`stock_door`). Whatever goes wrong in one of them that nobody foresaw is logged, and it begins again; the others
+do not notice.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from mediamesh_agent.hub.root import Root
 from mediamesh_agent.hub.service import Service
-from mediamesh_agent.hub.stock_link import LONGEST_PAUSE, StockEndpoint, StockLink
-from mediamesh_protos import plan_pb2
+from mediamesh_agent.hub.stock_door import StockDoor
+from mediamesh_agent.hub.stock_endpoint import StockEndpoint
+from mediamesh_agent.hub.stock_link import LONGEST_PAUSE, StockLink
 
 log = logging.getLogger(__name__)
 
-
-def stock_endpoints(flows: Iterable[plan_pb2.FlowPlan]) -> Iterator[StockEndpoint]:
-    """Yield the memif endpoints of a plan."""
-    for flow in flows:
-        ends = [("source", flow.source.name, flow.source.endpoint)]
-        ends += [("sink", sink.name, sink.endpoint) for sink in flow.sinks]
-        for role, name, endpoint in ends:
-            if endpoint.kind == "memif":
-                memif = endpoint.memif.SerializeToString(deterministic=True)
-                yield StockEndpoint(flow.connection, name, role, memif)
+_Place = tuple[str, str]  # folder and name of a socket
 
 
 class StockLinks:
@@ -33,30 +26,51 @@ class StockLinks:
     def __init__(self, root: Root, service: Service) -> None:
         self._root = root
         self._service = service
-        self._links: dict[StockEndpoint, asyncio.Task[None]] = {}
+        self._doors: dict[_Place, StockDoor] = {}
+        self._tasks: dict[StockEndpoint | _Place, asyncio.Task[None]] = {}
 
     async def arrange(self, wanted: Iterable[StockEndpoint]) -> None:
         """Keep exactly these links."""
-        endpoints = set(wanted)
-        await self._cut(self._links.keys() - endpoints)
-        for endpoint in endpoints - self._links.keys():
-            self._links[endpoint] = asyncio.create_task(self._supervise(endpoint), name=str(endpoint))
+        servers: set[StockEndpoint] = set()
+        places: dict[_Place, list[StockEndpoint]] = {}
+        for endpoint in wanted:
+            plan = endpoint.plan
+            if plan.role == "server":
+                servers.add(endpoint)
+            else:
+                places.setdefault((plan.folder, plan.socket), []).append(endpoint)
+        await self._cut(self._tasks.keys() - servers - places.keys())
+        for endpoint in servers - self._tasks.keys():
+            self._begin(endpoint, StockLink(self._root, self._service, endpoint), str(endpoint))
+        for place, endpoints in places.items():
+            if place not in self._doors:
+                self._doors[place] = StockDoor(self._root, self._service, *place)
+            await self._doors[place].arrange(endpoints)
+            if place not in self._tasks:
+                self._begin(place, self._doors[place], str(self._doors[place]))
 
     async def close(self) -> None:
         """Cut all links; the attachments end with them."""
-        await self._cut(set(self._links))
+        await self._cut(set(self._tasks))
 
-    async def _cut(self, endpoints: Iterable[StockEndpoint]) -> None:
-        tasks = [self._links.pop(endpoint) for endpoint in set(endpoints)]
+    async def _cut(self, keys: Iterable[StockEndpoint | _Place]) -> None:
+        tasks = []
+        for key in set(keys):
+            tasks.append(self._tasks.pop(key))
+            if isinstance(key, tuple):
+                del self._doors[key]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _supervise(self, endpoint: StockEndpoint) -> None:
+    def _begin(self, key: StockEndpoint | _Place, link: StockLink | StockDoor, name: str) -> None:
+        self._tasks[key] = asyncio.create_task(self._supervise(link, name), name=name)
+
+    async def _supervise(self, link: StockLink | StockDoor, name: str) -> None:
         """Keep a link, whatever happens to it."""
         while True:
             try:
-                await StockLink(self._root, self._service, endpoint).keep()
+                await link.keep()
             except Exception:
-                log.exception("the link to the %s failed and begins again", endpoint)
+                log.exception("the %s failed and begins again", name)
             await asyncio.sleep(LONGEST_PAUSE)

@@ -9,7 +9,7 @@ import contextlib
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mediamesh_agent.hub import stock_serving
 from mediamesh_agent.hub.admission import POLICIES, Grant
@@ -17,6 +17,7 @@ from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.service import Service
+from mediamesh_agent.hub.stock_endpoint import StockEndpoint
 from mediamesh_native.memif import transport
 from mediamesh_native.memif.errors import MemifError
 from mediamesh_native.memif.fdcheck import check_eventfd
@@ -35,7 +36,6 @@ from mediamesh_native.memif.handshake import (
 from mediamesh_native.memif.messages import M2S, MESSAGE_SIZE, S2M, Hello, decode
 from mediamesh_native.pool import Pool
 from mediamesh_native.stockrings import StockRings
-from mediamesh_protos import plan_pb2
 
 PATIENCE = 2.0
 """For each message, and for all of them together:"""
@@ -62,16 +62,18 @@ def log2_for(capacity: int, chunk: int) -> int:
 
 
 class StockHandshake:
-    """One try with a connected socket; the socket stays the caller's until `run` returns."""
+    """One try with a connected socket; the socket stays the caller's until `run` returns.
 
-    def __init__(
-        self, service: Service, flow: Flow, endpoint: str, memif: plan_pb2.MemifPlan, sock: socket.socket
-    ) -> None:
+    `endpoints` are those that a peer on this socket may mean, by interface id. If the peer is server there is one, and
+    the hub says its id; else the peer says it.
+    """
+
+    def __init__(self, service: Service, endpoints: Mapping[int, StockEndpoint], sock: socket.socket) -> None:
+        self.endpoint: StockEndpoint | None = None
+        """Whose peer it is, once that is known."""
         self._service = service
-        self._flow = flow
-        self._memif = memif
+        self._endpoints = endpoints
         self._socket = sock
-        self._grant = _grant(flow, endpoint)
         self._rings: StockRings | None = None
         self._name = ""
         self._regions: dict[int, RegionAdded] = {}
@@ -100,13 +102,28 @@ class StockHandshake:
         """Converse within the bound for it all; return the machine."""
         try:
             async with asyncio.timeout(WHOLE_PATIENCE):
-                machine = self._machine = await self._slave() if self._memif.role == "server" else self._master()
-                stock_serving.check_room(self._flow, self._grant)
+                first = next(iter(self._endpoints.values()))
+                if first.plan.role == "server":
+                    self._choose(first)
+                    machine: SlaveHandshake | MasterHandshake = await self._slave()
+                else:
+                    machine = self._master()
+                self._machine = machine
                 await self._converse(machine)
         except TimeoutError:
             text = f"the stock peer's handshake was not done after {WHOLE_PATIENCE:g} s"
             raise AttachmentEnded("HandshakeTooLong", text) from None
         return machine
+
+    def _choose(self, endpoint: StockEndpoint) -> None:
+        """Know from here on whose peer it is; raises HubError if there is no place for it."""
+        self.endpoint = endpoint
+        flow = self._service.flows.get(endpoint.connection)
+        if flow is None:
+            raise AttachmentEnded("NoSuchConnection", f"{endpoint.connection} is not set up")
+        self._flow, self._memif = flow, endpoint.plan
+        self._grant = _grant(flow, endpoint.endpoint)
+        stock_serving.check_room(flow, self._grant)
 
     def _say_why(self, error: BaseException) -> None:
         """Have the peer know, in memif's own way, why it is sent away."""
@@ -149,8 +166,8 @@ class StockHandshake:
         return self._pool.fd, self._pool.size
 
     def _master(self) -> MasterHandshake:
-        secret = self._memif.secret.encode()
-        return MasterHandshake(name=_NAME, id=self._memif.id, secret=secret, now=time.monotonic())
+        secrets = {number: endpoint.plan.secret.encode() for number, endpoint in self._endpoints.items()}
+        return MasterHandshake(name=_NAME, interfaces=secrets, now=time.monotonic())
 
     async def _converse(self, machine: SlaveHandshake | MasterHandshake) -> None:
         """Exchange messages until the link is up, or (as master) until only our CONNECTED is missing."""
@@ -165,8 +182,11 @@ class StockHandshake:
     def _take(self, event: Event) -> bool:
         """Note what was said; True when the conversation has come to its aim."""
         match event:
-            case PeerHello(name=name) | PeerInit(name=name):
+            case PeerHello(name=name):
                 self._name = name
+            case PeerInit(id=number, name=name):
+                self._name = name
+                self._choose(self._endpoints[number])
             case RegionAdded():
                 self._regions[event.index] = event
             case RingAdded():

@@ -10,7 +10,8 @@ them where they look for them.
 
 import hmac
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from mediamesh_native.memif.conversation import Role, State
@@ -209,8 +210,11 @@ class MasterHandshake(Machine):
     ----------
     name
         Who we are. Cut at 31 bytes.
-    id, mode, secret
-        What a slave must say; an empty secret is not compared (libmemif does not initialise the field).
+    interfaces
+        The ids that a slave may ask for, each with its secret; an empty one is not compared (libmemif does not
+        initialise the field).
+    mode
+        Of all of them.
     limits
         What a slave may announce.
     now, patience
@@ -221,18 +225,16 @@ class MasterHandshake(Machine):
         self,
         *,
         name: str = "mediamesh/1",
-        id: int = 0,  # noqa: A002 -- the protocol's word
+        interfaces: Mapping[int, bytes] = MappingProxyType({0: b""}),
         mode: int = 0,
-        secret: bytes = b"",
         limits: Limits | None = None,
         now: float,
         patience: float = PATIENCE,
     ) -> None:
         super().__init__(Role.MASTER, now=now, patience=patience)
         self._name = name
-        self._id = id
+        self._secrets = {number: cut_at_nul(secret) for number, secret in interfaces.items()}
         self._mode = mode
-        self._secret = cut_at_nul(secret)
         limits = limits or Limits()
         self._inventory = Inventory(limits)
         rings = limits.rings - 1
@@ -265,13 +267,14 @@ class MasterHandshake(Machine):
     def _on_init(self, init: Init) -> PeerInit:
         if init.version != VERSION:
             raise ProtocolViolation("VersionMismatch", "incompatible version")
-        if init.id != self._id:
+        secret = self._secrets.get(init.id)
+        if secret is None:
             raise ProtocolViolation("UnknownInterface", "unmatched interface id")
         if init.mode != self._mode:
             raise ProtocolViolation("ModeMismatch", "mode mismatch")
-        if self._secret and not _same_secret(self._secret, init.secret):
+        if secret and not _same_secret(secret, init.secret):
             raise ProtocolViolation("WrongSecret", "incorrect secret" if init.secret else "secret required")
-        return PeerInit(init.id, init.name, authenticated=bool(self._secret))
+        return PeerInit(init.id, init.name, authenticated=bool(secret))
 
     def _on_region(self, message: AddRegion, fd: int) -> RegionAdded:
         if self.connected:
