@@ -76,18 +76,6 @@ def test_packets_of_every_length_become_frames(scene: Scene, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", BOTH)
-def test_a_packet_that_nobody_signalled_is_found(scene: Scene, role: str) -> None:
-    """Peers that read our flags without a fence take us to be awake when we have just gone to sleep."""
-    _, peer = scene.attach(role)
-    for number in range(20):
-        content = b"%d" % number
-        peer.send(content, publish=False)
-        index = peer.rings[0].tail if role == "slave" else peer.rings[0].head
-        index.value += 1
-        scene.arrives(content)
-
-
-@pytest.mark.parametrize("role", BOTH)
 def test_every_ring_is_read(scene: Scene, role: str) -> None:
     _, peer = scene.attach(role, rings=3)
     for turn in range(60):

@@ -17,7 +17,7 @@ from posix.unistd cimport write
 from mediamesh_native.frames cimport activate
 from mediamesh_native.layout cimport mm_monotonic
 from mediamesh_native.loop cimport (
-    EPOLL_CTL_ADD, EPOLLIN, EVENTS, MM_WAKE, TABLE, epoll_ctl, epoll_event, epoll_wait, serve_active, serve_all,
+    EPOLL_CTL_ADD, EPOLLIN, EVENTS, MM_WAKE, TABLE, TICK_MS, epoll_ctl, epoll_event, epoll_wait, serve_active, serve_all,
     serve_events, tick,
 )
 from mediamesh_native.model cimport Attachment, Engine_
@@ -116,7 +116,7 @@ cdef void *run(void *argument) noexcept nogil:
             serve_all(engine)
         if engine.active_count:
             serve_active(engine)
-        patience = tick(engine) if engine.stock_count else -1
+        patience = TICK_MS if engine.stock_count and tick(engine) else -1
         pthread_mutex_unlock(&shared.lock)
         # Let a control call in; and while we only linger, let the peers run.
         if engine.active_count and not count:

@@ -27,7 +27,6 @@ cdef enum:
     TABLE = 1 << 16
     EVENTS = 64
     TICK_MS = 1
-    LOOK_MS = 20
 
 cdef extern from *:
     """
@@ -115,22 +114,14 @@ cdef inline bint tick_peer(Engine_ *engine, Attachment *peer, uint64_t now) noex
     return peer.fault == NO_FAULT and (peer.free_slot_count < peer.queue or stock_unread(peer))
 
 
-cdef inline int tick(Engine_ *engine) noexcept nogil:
-    """Look after all stock peers; for how many milliseconds the engine may sleep, -1 for ever.
-
-    DPDK and libmemif store an index and read our flags without a full fence in between, so they may miss that we sleep: what
-    they sent is found when we look again.
-    """
+cdef inline bint tick(Engine_ *engine) noexcept nogil:
+    """Look after all stock peers; True while the clock has to go on."""
     cdef uint32_t i
-    cdef int patience = -1
+    cdef bint watch = False
     cdef uint64_t now = mm_monotonic()
     cdef Attachment *peer
     for i in range(engine.stock_count):
         peer = look_up(engine, engine.stocks[i])
-        if peer == NULL:
-            continue
-        if tick_peer(engine, peer, now):
-            patience = TICK_MS
-        elif patience < 0 and peer.role == SOURCE:
-            patience = LOOK_MS
-    return patience
+        if peer != NULL and tick_peer(engine, peer, now):
+            watch = True
+    return watch
