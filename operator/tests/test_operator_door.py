@@ -1,8 +1,12 @@
 import asyncio
 import ssl
+from pathlib import Path
 
 from mediamesh_testing.waiting import eventually
 from operator_agents import serving
+
+from mediamesh_operator.door import Door
+from mediamesh_operator.metrics import Metrics
 
 
 async def answer(port: int, said: bytes) -> bytes:
@@ -23,6 +27,14 @@ def test_plaintext_is_sent_away_without_an_answer_and_counted() -> None:
             for said in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\x00"):
                 assert await answer(port.number, said) == b""
             assert port.refusals("Plaintext") == 3
+
+    asyncio.run(scene())
+
+
+def test_every_address_is_every_address_of_ipv4_too(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with Door(tmp_path / "inside", Metrics().refused).opened("::", 0) as port:
+            assert await answer(port, b"GET / HTTP/1.1\r\n\r\n") == b""
 
     asyncio.run(scene())
 

@@ -39,8 +39,11 @@ class Door:
 
     @contextlib.asynccontextmanager
     async def opened(self, host: str, port: int) -> AsyncIterator[int]:
-        """Accept connections while the context lasts; gives the port (0 lets the kernel choose)."""
-        server = await asyncio.start_server(self._accept, host or None, port, limit=_CHUNK)
+        """Accept connections while the context lasts; gives the port (0 lets the kernel choose).
+
+        The host `::` is every address, of IPv4 too.
+        """
+        server = await asyncio.start_server(self._accept, sock=_bound(host, port), limit=_CHUNK)
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
@@ -96,6 +99,15 @@ class Door:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             inner_writer.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Bind; left to itself, asyncio takes `::` for IPv6 alone."""
+    if host in ("", "::") and socket.has_dualstack_ipv6():
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    if host in ("", "::"):
+        return socket.create_server(("", port))
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 async def _connected(path: Path, peer: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

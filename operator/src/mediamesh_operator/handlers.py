@@ -14,6 +14,8 @@ import kopf
 from mediamesh_operator.world import World
 
 GROUP: Final = "mediamesh.io"
+_NAME: Any = "mediamesh-operator"
+"""Without a name kopf makes one of the user's, and a container's user has none."""
 _WORKERS: Final = 50
 _IDLE: Final = 0.02
 """Seconds after which kopf's worker of an object ends: it must not hold one of `_WORKERS` places for long."""
@@ -27,7 +29,8 @@ async def watch(world: World, changed: Callable[[str, str], None], pod_fields: s
     kopf.on.login(registry=registry)(_login)
     edge = Edge(world, changed)
     _register(registry, edge)
-    await kopf.operator(registry=registry, settings=_settings(pod_fields), standalone=True, clusterwide=True)
+    settings = _settings(pod_fields)
+    await kopf.operator(registry=registry, settings=settings, identity=_NAME, standalone=True, clusterwide=True)
 
 
 def _register(registry: kopf.OperatorRegistry, edge: "Edge") -> None:
