@@ -12,7 +12,7 @@ from mediamesh_e2e.errors import BuildFailed
 from mediamesh_e2e.images import debian
 from mediamesh_e2e.images.archive import Start, write_archive, write_layer
 from mediamesh_e2e.images.distributions import distributions
-from mediamesh_e2e.images.image import Image, build
+from mediamesh_e2e.images.image import Image, archived, layers
 from mediamesh_e2e.pods import Pods, pod
 from mediamesh_e2e.toolchain import cached
 
@@ -80,8 +80,12 @@ def test_the_same_content_is_built_once(wheel: Path) -> None:
     image = Image("registry.test/greeter:1", Start(("greet",)), wheels=(wheel,))
     changed = Image("registry.test/greeter:1", Start(("greet",)), wheels=(wheel,), files={"/etc/note": "new"})
 
-    assert build(image) == build(image)
-    assert build(changed) != build(image)
+    assert layers(image) == layers(image)
+    assert layers(changed)[:-1] == layers(image)[:-1]
+    assert layers(changed)[-1] != layers(image)[-1]
+    with archived(image) as archive:
+        assert archive.stat().st_size > sum(layer.stat().st_size for layer in layers(image))
+    assert not archive.exists()
 
 
 def test_an_archive_names_image_command_user_and_layers(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ CLIENTS = (
     " --hash=sha256:af51268333bbd18590b8b892a002011e6fbe9f41944149bd57cada21f9789921"
 )
 UNUSED = 2 * 24 * 3600.0  # seconds after which something made is removed
+MADE = CACHE / "made"
 GO_ENOUGH = (1, 21)  # from here on it fetches by itself the version that a go.mod asks for
 
 
@@ -81,13 +82,13 @@ def require_packages(names: Iterable[str]) -> None:
 def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
     """Give the folder that `make` has filled for this key; fill it, saying `what` it is, if there is none yet."""
     name = what.partition(":")[0].split()[0].lower()
-    folder = CACHE / "made" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    folder = MADE / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if folder.exists():
         os.utime(folder)
         return folder
     sys.stderr.write(f"e2e: making {what} ...\n")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as unfinished:
+    MADE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=MADE, prefix=".making-") as unfinished:
         filled = Path(unfinished) / "filled"
         filled.mkdir()
         try:
@@ -96,13 +97,13 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
             raise BuildFailed(f"{what}: {error}") from error
         if not folder.exists():  # another process may have been faster
             filled.rename(folder)
-    _forget_unused(folder.parent)
+    _forget_unused()
     return folder
 
 
-def _forget_unused(made: Path) -> None:
+def _forget_unused() -> None:
     oldest = time.time() - UNUSED
-    for folder in made.iterdir():
+    for folder in MADE.iterdir():
         with suppress(FileNotFoundError):  # another process may be at it
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mediamesh_e2e.errors import MachineUnfit
-from mediamesh_e2e.images.image import Image, build
+from mediamesh_e2e.images.image import Image, archived
 from mediamesh_e2e.kubectl import Kubectl
 from mediamesh_e2e.programs import run
 
@@ -27,7 +27,8 @@ class Existing:
         if not registry:
             raise MachineUnfit("REGISTRY is not set: where may images be pushed that the cluster can pull?")
         reference = f"{registry}/{image.reference.partition('/')[2]}"
-        run(["skopeo", "copy", "--quiet", f"oci-archive:{build(image)}", f"docker://{reference}"])
+        with archived(image) as archive:
+            run(["skopeo", "copy", "--quiet", f"oci-archive:{archive}", f"docker://{reference}"])
         return reference
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mediamesh_e2e.errors import MachineUnfit, ProgramFailed
-from mediamesh_e2e.images.image import Image, build
+from mediamesh_e2e.images.image import Image, archived
 from mediamesh_e2e.kubectl import Kubectl
 from mediamesh_e2e.programs import run
 
@@ -26,7 +26,8 @@ class Kind:
 
     def provide(self, image: Image) -> str:
         """Load the image's archive into all nodes."""
-        run(["kind", "load", "image-archive", build(image), "--name", NAME])
+        with archived(image) as archive:
+            run(["kind", "load", "image-archive", archive, "--name", NAME])
         return image.reference
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mediamesh_e2e.cluster.cluster import Cluster, start
-from mediamesh_e2e.images.image import Image, build
+from mediamesh_e2e.images.image import Image, archived
 from mediamesh_e2e.kubectl import Kubectl
 
 
@@ -20,8 +20,7 @@ class Local:
 
     def provide(self, image: Image) -> str:
         """Import the image on all nodes at once."""
-        archive = build(image)
-        with ThreadPoolExecutor() as pool:
+        with archived(image) as archive, ThreadPoolExecutor() as pool:
             list(pool.map(lambda node: node.import_image(archive), self.cluster.nodes.values()))
         return image.reference
 

@@ -1,18 +1,20 @@
 """An image for the tests: what is in it, and the archive made of that.
 
 The layers are, from below: Debian packages, third-party wheels, our wheels and loose files. Each is made when its
-content is new, so a change of our code costs a second.
+content is new, so a change of our code costs seconds.
 """
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mediamesh_e2e.images.archive import Start, write_archive, write_layer
 from mediamesh_e2e.images.debian import PYTHON, debian_layer
-from mediamesh_e2e.toolchain import cached, install_wheels
+from mediamesh_e2e.toolchain import MADE, cached, install_wheels
 
 SITE = Path("usr/lib/python3/dist-packages")
 PROGRAMS = Path("usr/local/bin")
@@ -34,20 +36,25 @@ class Image:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def build(image: Image) -> Path:
-    """Give the image's archive."""
-    layers = [debian_layer(image.packages)]
+@contextmanager
+def archived(image: Image) -> Iterator[Path]:
+    """Write the image's archive, and remove it at the end of the block; only its layers are kept."""
+    below = layers(image)
+    MADE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=MADE, prefix=".image-") as folder:
+        archive = Path(folder) / "image.tar"
+        write_archive(image.reference, image.start, below, archive)
+        yield archive
+
+
+def layers(image: Image) -> list[Path]:
+    """Give the files of the image's layers, lowest first."""
+    made = [debian_layer(image.packages)]
     if image.requirements:
-        layers.append(_wheels_layer(image.requirements))
+        made.append(_wheels_layer(image.requirements))
     if image.wheels or image.files:
-        layers.append(_own_layer(image))
-    key = "\n".join([image.reference, repr(image.start), *map(str, layers)])
-    made = cached(key, f"image {image.reference}", lambda folder: _archive(image, layers, folder))
-    return made / "image.tar"
-
-
-def _archive(image: Image, layers: list[Path], folder: Path) -> None:
-    write_archive(image.reference, image.start, layers, folder / "image.tar")
+        made.append(_own_layer(image))
+    return made
 
 
 def _wheels_layer(requirements: str) -> Path:
