@@ -22,7 +22,7 @@ from mediamesh_agent.demo.clip import decoded, digest, expected_digests, find, r
 from mediamesh_agent.demo.errors import ClipUnsuitable
 from mediamesh_agent.demo.leftovers import leftovers, shared_memory
 from mediamesh_agent.demo.proof import Proof
-from mediamesh_agent.demo.recording import examine
+from mediamesh_agent.demo.recording import Playback, examine
 from mediamesh_agent.demo.report import Report, gathered
 from mediamesh_agent.demo.summary import Row, table
 from mediamesh_agent.picture import Latency
@@ -62,6 +62,26 @@ def test_a_picture_at_the_wrong_place_is_found() -> None:
 
 def test_a_picture_that_comes_twice_is_found() -> None:
     assert shown((0, b"a"), (1, b"a")).misplaced == 1
+
+
+def played(*pictures: tuple[int, bytes]) -> tuple[Report, int]:
+    playback = Playback(FILM)
+    for time, picture in pictures:
+        playback.see(time, picture)
+    return playback.proof.report, playback.pauses
+
+
+def test_a_gap_in_the_times_of_a_recording_is_no_loss_where_the_next_picture_follows() -> None:
+    assert played((0, b"a"), (1, b"b"), (9, b"b"), (10, b"c")) == (Report(frames=4), 1)
+
+
+def test_a_gap_in_the_times_of_a_recording_is_a_loss_where_pictures_are_missing() -> None:
+    assert played((0, b"a"), (3, b"c"), (4, b"d")) == (Report(frames=3, lost=2), 0)
+
+
+def test_a_picture_that_a_recording_has_at_the_wrong_place_is_found() -> None:
+    assert played((0, b"a"), (1, b"c"))[0].misplaced == 1
+    assert played((0, b"a"), (6, b"c"))[0].misplaced == 1
 
 
 def test_after_a_flagged_discontinuity_any_place_is_right() -> None:

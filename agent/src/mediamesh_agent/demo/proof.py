@@ -39,6 +39,11 @@ class Proof:
         self._last = sequence
         self._judge(digest, due)
 
+    def would_follow(self, digest: bytes) -> bool:
+        """Return whether this picture can be the one after the last, without a gap."""
+        due = frozenset((place + 1) % len(self.expected) for place in self._places)
+        return bool(self._places_of.get(digest, frozenset()) & due)
+
     def _judge(self, digest: bytes, due: frozenset[int]) -> None:
         found = self._places_of.get(digest, frozenset())
         if not found:

@@ -44,5 +44,7 @@ def _with_recording(row: Row, recorded: list[Recording]) -> Row:
     altered = [recording.altered for recording in recorded if recording.altered is not None]
     lost = sum(recording.lost for recording in recorded) + max(0, row.frames - frames)
     codecs = " ".join(sorted({recording.codec for recording in recorded})) or "nothing"
-    note = f"{len(recorded)} file(s) played back, {codecs}"
+    pauses = sum(recording.pauses for recording in recorded)
+    behind = f"; the source fell behind its rate {pauses} times" if pauses else ""
+    note = f"{len(recorded)} file(s) played back, {codecs}{behind}"
     return Row(row.sink, frames, lost, sum(altered) if altered else None, row.dropped, row.latency, note)
