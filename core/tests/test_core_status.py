@@ -257,6 +257,11 @@ def test_payload_promises_its_rate(payload: dict[str, Any], rate: Fraction | Non
     assert nominal_rate(from_object(connection)) == rate
 
 
+def test_counters_that_nobody_can_have_are_cut() -> None:
+    whole = made(seen=replace(FLOWS, attachments=(SeenAttachment("camera", "c0", frames=2**64 - 1, dropped=2**63),)))
+    assert (whole.endpoints[0].frames, whole.endpoints[0].dropped) == (2**53, 2**53)
+
+
 ENDS = st.builds(
     PlacedEndpoint,
     name=st.sampled_from(["a", "b"]),

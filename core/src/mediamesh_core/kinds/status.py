@@ -14,9 +14,11 @@ from mediamesh_core.kinds.schema import list_map
 MAX_ENDPOINTS = 1024
 """In one status; what is beyond still runs."""
 MAX_MESSAGE = 1024
+MAX_COUNT = 2**53
+"""The API server compares bounds as floating point: the largest of int64 would be one too many."""
 
 Message = Annotated[str, Field(max_length=MAX_MESSAGE)]
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Name = Annotated[str, Field(max_length=253)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mediamesh_core.kinds.status import MAX_ENDPOINTS, EndpointStatus
+from mediamesh_core.kinds.status import MAX_COUNT, MAX_ENDPOINTS, EndpointStatus
 from mediamesh_core.planner.verdicts import NO_POD, PlacedEndpoint
 from mediamesh_core.states import BridgeState
 from mediamesh_core.status.conditions import cut
@@ -80,6 +80,6 @@ def _status(end: PlacedEndpoint, state: str, message: str = "", frames: int = 0,
         node=end.node,
         state=state,
         message=cut(message),
-        frames=frames,
-        dropped=dropped,
+        frames=min(frames, MAX_COUNT),
+        dropped=min(dropped, MAX_COUNT),
     )

@@ -2,14 +2,14 @@
 
 A measured rate is never the same twice. What is within a hundredth of the rate that the payload promises is shown as
 that ("59.94/s") until it is a twentieth away; everything else has two significant digits, and what has been shown
-stays while the new rate is within one step of the last digit, or 3 %, of it.
+stays while the new rate is within one step of the last digit, or 5 %, of it.
 """
 
 from fractions import Fraction
 from math import floor, log10
 
 _UNIT = "/s"
-_ENTERS, _LEAVES, _STEADY = 0.01, 0.05, 0.03
+_ENTERS, _LEAVES, _STEADY = 0.01, 0.05, 0.05
 _LEAST, _MOST = 1e-3, 1e9
 
 
