@@ -1,5 +1,6 @@
 """Frames go out to stock memif peers, in both roles: whole, in order, cut to what the peer can digest."""
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,6 +220,30 @@ def test_unsealed_buffers_are_filled_without_a_mapping(scene: Scene) -> None:
     _, peer = scene.as_master(sealed=False)
     content = scene.send(RANDOM.randbytes(20_000))
     assert peer.receive() == content
+
+
+def test_a_peer_that_truncates_its_buffers_ends_and_the_hub_does_not(scene: Scene) -> None:
+    number, peer = scene.as_master(sealed=False)
+    os.truncate(f"/proc/self/fd/{peer.announced_regions[1][0]}", 4096)
+    scene.send(RANDOM.randbytes(20_000))
+    assert scene.node.ended() == (number, "ForeignBuffer")
+    witness = scene.node.sink(scene.flow)
+    scene.node.engine.remove(number)
+    send(scene.source, 7)
+    assert receive(witness) == 7
+
+
+def test_a_frame_of_33_megabytes_is_put_into_few_large_buffers_in_portions() -> None:
+    with Node() as node:
+        flow = node.flow(frames=4, capacity=33_177_600)
+        scene = Scene(node, flow, node.source(flow, 2))
+        peer = node.own(StockSlave(media_s2m=False, log2=2, size=12_000_001))
+        peer.post()
+        adopted = node.own(peer.adopted())
+        node.engine.add_stock_sink(flow.number, adopted, queue=2, policy="block", newest=False)
+        for length in [33_177_600, 1, 12_000_001, 12_000_002, 0]:
+            content = scene.send(RANDOM.randbytes(length))
+            assert peer.receive() == content
 
 
 def test_removing_a_stock_sink_frees_what_it_had(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from native_peers import Flow, Node, Sink, receive, send, take
 from native_stock_peers import NEXT, StockMaster, StockSlave
 
 from mediamesh_native.engine import Engine
+from mediamesh_native.memif.errors import DescriptorRefused
 from mediamesh_native.pool import Pool
 from mediamesh_native.port import Wait
 from mediamesh_native.stockrings import StockRings
@@ -121,12 +122,23 @@ def test_a_chain_waits_until_it_is_complete(scene: Scene, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", BOTH)
-def test_a_packet_too_large_for_a_frame_is_counted_and_dropped(scene: Scene, role: str) -> None:
+def test_a_packet_too_large_for_a_frame_ends_the_peer(scene: Scene, role: str) -> None:
     number, peer = scene.attach(role)
+    peer.send(b"before")
+    scene.arrives(b"before")
     peer.send(bytes(CAPACITY + 1))
-    peer.send(b"the next")
-    scene.arrives(b"the next")
-    assert scene.node.engine.counters(number)[:3] == (1, 0, 1)
+    assert scene.node.ended() == (number, "BadLength")
+    assert scene.node.engine.counters(number).frames == 1
+
+
+@pytest.mark.parametrize("role", BOTH)
+def test_a_packet_that_is_never_completed_ends_the_peer(scene: Scene, role: str) -> None:
+    number, peer = scene.attach(role)
+    peer.send(bytes(3 * 2048), publish=False)
+    published = peer.rings[0].head if isinstance(peer, StockSlave) else peer.rings[0].tail
+    published.value = 2
+    peer.kick()
+    assert scene.node.ended() == (number, "BadChain")
 
 
 @pytest.mark.parametrize("role", BOTH)
@@ -174,6 +186,25 @@ def test_buffers_that_the_owner_can_truncate_are_read_without_a_mapping(scene: S
     send(other_source, 1)
     assert receive(other) == 1
     assert scene.node.free(source) == 64
+
+
+@pytest.mark.parametrize("flags", [0, os.MFD_HUGETLB])
+def test_holes_of_memory_that_is_not_steady_are_read_and_stay_holes(scene: Scene, flags: int) -> None:
+    peer = StockSlave(media_s2m=True)
+    fd = os.memfd_create("holes", os.MFD_CLOEXEC | flags)
+    os.ftruncate(fd, 1 << 30)
+    size = (1 << 30) - 100_000
+    adopted = StockRings.adopt([*peer.announced_regions, (fd, size)], peer.announced_rings, media_s2m=True)
+    scene.node.own(adopted)
+    number = scene.node.engine.add_stock_source(scene.flow.number, adopted)
+    for turn in range(16):
+        peer.describe(0, turn, 9000)
+        peer.rings[0][turn].region, peer.rings[0][turn].offset = 2, turn * 67_000_000 % (size - 9000)
+        peer.publish(turn + 1)
+        scene.arrives(bytes(9000))
+    assert os.fstat(fd).st_blocks == 0
+    scene.node.engine.remove(number)
+    peer.close()
 
 
 WRONG = [
@@ -258,7 +289,7 @@ BAD_RINGS = [
     {"offset": 1 << 40},
     {"log2": 60},
     {"offset": 4096},  # no cookie there
-    {"region": 1},  # can shrink
+    {"region": 1},  # cannot be sealed
 ]
 
 
@@ -268,7 +299,7 @@ def test_rings_that_are_not_what_they_should_be_are_not_adopted(scene: Scene, ch
     before = open_descriptors()
     names = ["is_s2m", "index", "region", "offset", "log2", "event"]
     rings = [tuple((dict(zip(names, ring, strict=True)) | change).values()) for ring in peer.announced_rings]
-    with pytest.raises(ValueError, match=r"ring \d|region \d"):
+    with pytest.raises((ValueError, DescriptorRefused), match=r"ring \d|region \d"):
         StockRings.adopt(peer.announced_regions, rings, media_s2m=True)  # type: ignore[arg-type]
     assert len(open_descriptors()) == len(before) - 4  # taken over, and closed
 
@@ -278,7 +309,7 @@ def test_a_ring_in_memory_that_can_shrink_is_not_adopted() -> None:
     fd = os.memfd_create("can shrink")
     os.ftruncate(fd, 1 << 17)
     regions = [(fd, 1 << 17), *peer.announced_regions]
-    with pytest.raises(ValueError, match="not sealed"):
+    with pytest.raises(DescriptorRefused, match="can neither be sealed"):
         StockRings.adopt(regions, peer.announced_rings, media_s2m=True)
     peer.close()
 
@@ -288,7 +319,7 @@ def test_buffers_in_a_file_that_could_make_us_wait_are_not_adopted(tmp_path: Pat
     regions = [peer.announced_regions[0], (os.open(tmp_path / "slow", os.O_RDWR | os.O_CREAT), 4096)]
     os.ftruncate(regions[1][0], 4096)
     try:
-        with pytest.raises(ValueError, match="region 1"):
+        with pytest.raises(DescriptorRefused, match="neither tmpfs nor hugetlbfs"):
             StockRings.adopt(regions, peer.announced_rings, media_s2m=True).close()
     finally:
         os.close(peer.announced_regions[1][0])

@@ -25,7 +25,7 @@ from mediamesh_native.memif.messages import (
     encode,
 )
 from mediamesh_testing.rings import RingView
-from mediamesh_testing.waiting import PATIENCE
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 LOG2 = 5
 RING_AREA = 1 << 16
@@ -126,3 +126,11 @@ class StockClient:
         """Let the hub see descriptors up to `head`."""
         self.rings[direction].head.value = head & 0xFFFF
         os.eventfd_write(self.signals[direction], 1)
+
+    def publish_packet(self, region: int, offset: int, length: int) -> None:
+        """Send one packet of one descriptor."""
+        ring = self.rings[S2M]
+        index = ring.head.value
+        wait_until(lambda: index - ring.tail.value & 0xFFFF < ring.slots, "a free position")
+        self.describe(S2M, index, region, offset, length)
+        self.publish(S2M, index + 1)

@@ -4,6 +4,7 @@ import asyncio
 import select
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -26,8 +27,8 @@ FED = flow("default/b", source=plan_pb2.SourcePlan(name="wire", queue=4, endpoin
 
 
 @pytest.fixture
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubUnderTest]:
-    with running_hub(tmp_path_factory.mktemp("hub") / "mesh") as running:
+def hub(root: Path) -> Iterator[HubUnderTest]:
+    with running_hub(root) as running:
         running.apply(FED)
         wait_until((running.root / "m.sock").exists, "the socket")
         yield running
@@ -72,7 +73,7 @@ def test_of_too_many_the_oldest_is_sent_away(hub: HubUnderTest) -> None:
             assert isinstance(real.connect(), Connected)
         assert select.select([silent[0].socket], [], [], PATIENCE)[0]
         assert silent[0].hear() is None
-    assert hub.ended("TooManyCandidates") >= MOST_CANDIDATES
+    assert hub.ended("PushedOut") >= MOST_CANDIDATES
 
 
 def test_who_comes_second_is_told_that_the_place_is_taken(hub: HubUnderTest) -> None:

@@ -2,7 +2,7 @@
 """The engine: one native thread that moves descriptors between sources and sinks.
 
 It sleeps in epoll on the eventfds of all rings, and works on one flow at a time: intake.pxd says what happens to a source's
-frames, fanout.pxd what happens to a sink, stock.pxd what is different for a stock memif peer, frames.pxd who owns a frame, loop.pxd who is looked at when.
+frames, fanout.pxd what happens to a sink, stock.pxd and stocksource.pxd what is different for a stock memif peer, frames.pxd who owns a frame, loop.pxd who is looked at when.
 A frame is never touched: only its descriptor moves, so the cost does not depend on its size.
 
 This class is built in layers, one idea each: EngineThread (thread and lock), FlowTable (flows and pools), Roster (attachments), and

@@ -8,12 +8,11 @@ from mediamesh_native.layout cimport (
     MM_DESC_NEXT, MM_FLAG_DISCONTINUITY, MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_monotonic, mm_store16,
     mm_take_desc,
 )
-from mediamesh_native.stock cimport (
-    PORTION, chain_length, gather, stock_available, stock_consumed, write_header,
-)
+from mediamesh_native.stock cimport PORTION, begin_frame
+from mediamesh_native.stocksource cimport DOUBT_NS, chain_length, gather, stock_available, stock_consumed, write_header
 from mediamesh_native.model cimport (
     BAD_CHAIN, BAD_LENGTH, FINISHED, FOREIGN_BUFFER, FRAME_LIVE, FRAME_POSTED, INDEX_JUMP, NO_FAULT, SOURCE_REGION,
-    Attachment, Engine_, Fault, Flow, PoolState, StockRing,
+    Attachment, Engine_, Fault, Flow, PoolState, Stock, StockRing,
 )
 
 cdef enum:
@@ -21,7 +20,6 @@ cdef enum:
     ROUNDS = 16
     BURST = 16  # so many frames in a row, and more are likely to come at once:
     LINGER = 4  # then the engine looks so often again before it sleeps
-    DOUBT_NS = 1_000_000  # a store of a stock peer is seen by everybody long before
 
 
 cdef inline Fault check_sent(Attachment *source, mm_desc *desc) noexcept nogil:
@@ -114,7 +112,7 @@ cdef inline bint is_starved(Flow *flow) noexcept nogil:
     """Whether the source has no frame to fill, or waits for one more, and none is free."""
     cdef Attachment *source = flow.source
     if source != NULL and source.stock != NULL:
-        return flow.pool.free_count == 0
+        return flow.pool.free_count == 0 and source.stock.chain == 0
     if source == NULL or flow.pool == NULL or source.held or flow.pool.free_count or source.posted == source.queue:
         return False
     return source.posted == 0 or not mm_load16(&source.s2m.flags) & MM_MASK_INT
@@ -139,38 +137,60 @@ cdef inline void finish_batch(Engine_ *engine, Flow *flow) noexcept nogil:
         post_frames(engine, flow)
 
 
-cdef inline bint take_packet(Engine_ *engine, Attachment *source, StockRing *ring, uint32_t which) noexcept nogil:
-    """Put one packet of a stock source into a frame of the pool; False if there is none, or no frame for it."""
-    cdef Flow *flow = source.flow
-    cdef PoolState *pool = flow.pool
-    cdef uint32_t frame
+cdef inline bint begin_packet(Engine_ *engine, Attachment *source, StockRing *ring, uint32_t which) noexcept nogil:
+    """Set a frame aside for the next packet of a ring; False if there is no packet, or no frame for it."""
+    cdef Stock *stock = source.stock
+    cdef PoolState *pool = source.flow.pool
     cdef uint64_t length
     cdef int count = chain_length(engine, source, ring, stock_available(engine, source, ring), &length)
     if count == 0 or source.fault != NO_FAULT:
         return False
     if length > pool.capacity:
-        source.dropped += 1
-        stock_consumed(source.stock, ring, which, count)
-        return True
-    flow.stalled = must_wait(engine, flow)
-    if flow.stalled or pool.free_count == 0:
+        end(engine, source, BAD_LENGTH)
         return False
-    frame = pool.free[pool.free_count - 1]
-    if not gather(engine, source, ring, which, count, pool.base + frame * pool.stride + MM_HEADER_SIZE, length):
+    source.flow.stalled = must_wait(engine, source.flow)
+    if source.flow.stalled or pool.free_count == 0:
         return False
     pool.free_count -= 1
-    write_header(pool, frame, length, flow.next_sequence)
-    stock_consumed(source.stock, ring, which, count)
+    stock.frame = pool.free[pool.free_count]
+    pool.state[stock.frame] = FRAME_POSTED  # it comes back if the peer goes before the packet is whole
+    begin_frame(stock, which)
+    stock.chain, stock.chain_bytes = count, length
+    return True
+
+
+cdef inline bint take_packet(Engine_ *engine, Attachment *source, StockRing *ring, uint32_t which, uint64_t *budget) noexcept nogil:
+    """Copy a stock source's packet, or a portion, into a frame of the pool; True if it is whole and was passed on."""
+    cdef Flow *flow = source.flow
+    cdef PoolState *pool = flow.pool
+    cdef Stock *stock = source.stock
+    if stock.chain == 0 and not begin_packet(engine, source, ring, which):
+        return False
+    if stock.progress_ring != which or not gather(
+        engine, source, ring, pool.base + stock.frame * pool.stride + MM_HEADER_SIZE, budget
+    ):
+        return False
+    flow.stalled = must_wait(engine, flow)  # a sink may have come meanwhile
+    if flow.stalled:
+        return False
+    write_header(pool, stock.frame, stock.chain_bytes, flow.next_sequence)
+    stock_consumed(stock, ring, which, stock.chain)
+    stock.chain = 0
     source.frames += 1
-    source.bytes += length
-    fan_out(engine, flow, pool, frame, <uint32_t> length)
+    source.bytes += stock.chain_bytes
+    fan_out(engine, flow, pool, stock.frame, <uint32_t> stock.chain_bytes)
     return True
 
 
 cdef inline bint stock_pending(Engine_ *engine, Attachment *source) noexcept nogil:
+    """Whether a whole packet waits for somebody to look; not if the source has its turn anyway."""
+    cdef Stock *stock = source.stock
+    cdef uint64_t length
     cdef uint32_t which
-    for which in range(source.stock.ring_count):
-        if stock_available(engine, source, &source.stock.rings[which]):
+    if source.active:
+        return False
+    for which in range(stock.ring_count):
+        if chain_length(engine, source, &stock.rings[which], stock_available(engine, source, &stock.rings[which]), &length):
             return True
     return False
 
@@ -185,16 +205,16 @@ cdef inline bint serve_stock_source(Engine_ *engine, Attachment *source) noexcep
     """Like `serve_source`, for a peer that knows nothing of us; True if there is more to do."""
     cdef Flow *flow = source.flow
     cdef uint32_t which, done = 0
-    cdef uint64_t enough = engine.bytes_copied + PORTION
+    cdef uint64_t budget = PORTION
     if source.fault != NO_FAULT or flow.pool == NULL:
         return False
     mask_rings(source, MM_MASK_INT)
     for which in range(source.stock.ring_count):
-        while done < BATCH and engine.bytes_copied < enough and take_packet(engine, source, &source.stock.rings[which], which):
+        while done < BATCH and budget and take_packet(engine, source, &source.stock.rings[which], which, &budget):
             done += 1
     finish_batch(engine, flow)
-    if done or flow.stalled or engine.polling or source.fault != NO_FAULT:
-        return done > 0 and not flow.stalled
+    if done or source.stock.chain or flow.stalled or engine.polling or source.fault != NO_FAULT:
+        return (done or source.stock.chain) and not flow.stalled and source.fault == NO_FAULT
     mask_rings(source, 0)
     mm_fence()
     source.stock.doubtful_until = mm_monotonic() + DOUBT_NS

@@ -71,11 +71,13 @@ cdef struct StockRing:
     int event
     uint16_t own  # the index that we write: head as slave, tail as master
     uint16_t seen  # the peer's index as far as processed
+    uint64_t torn_since  # the peer has published a part of a packet; 0: it has not
 
 cdef struct StockRegion:
     int fd
     uint64_t size
-    char *base  # NULL: may be truncated under us, so only pread and pwrite touch it
+    char *base  # NULL: only read, by the kernel
+    bint steady  # else it may be truncated under us, and only the kernel touches it
 
 cdef struct Stock:
     # What is different about a stock memif peer (VPP, DPDK, libmemif).
@@ -94,8 +96,13 @@ cdef struct Stock:
     uint16_t *fifo  # slots that wait, oldest first
     uint32_t fifo_start
     uint32_t fifo_count
-    uint64_t progress  # bytes of the oldest that are copied
+    uint64_t progress  # bytes of the oldest, or of the packet that comes in, that are copied
     uint32_t progress_ring
+    uint32_t begun  # the peer's descriptors that are done with
+    uint32_t begun_bytes  # of the next one
+    uint32_t chain  # sources: descriptors of the packet that comes in; 0: none does
+    uint64_t chain_bytes
+    uint32_t frame  # that it goes into
     bint oversize  # the frame just looked at can never be sent
     uint64_t moved_at  # when the peer last took or gave something
     bint waiting  # for a buffer or a position of the peer's

@@ -20,7 +20,7 @@ from mediamesh_native.model cimport (
     Slot,
 )
 from mediamesh_native.pool cimport RingRegion
-from mediamesh_native.stock cimport post_buffer
+from mediamesh_native.stocksource cimport post_buffer
 from mediamesh_native.stockrings cimport StockRings
 
 POLICIES = {"dropOldest": DROP_OLDEST, "block": BLOCK, "disconnect": DISCONNECT}

@@ -3,8 +3,8 @@
 A stock sink has slots like any other sink, but frames wait in the hub (`fifo`), where dropping the oldest is easy, and go
 out whole: a chain is published only when all of it fits, because DPDK follows a chain beyond what was published.
 
-Copies are done in portions, so that a large frame for one peer does not hold up the others. Foreign
-memory that its owner can still truncate is never mapped: pread and pwrite fail where a load would kill the hub.
+Copies are done in portions, so that a large frame for one peer does not hold up the others. Foreign memory that its
+owner can still take away is touched by the kernel only (stockrings.pyx): that fails where a load would kill the hub.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
@@ -12,17 +12,26 @@ from libc.string cimport memcpy
 
 from mediamesh_native.frames cimport end, free_slot, wake_receiver
 from mediamesh_native.layout cimport (
-    MM_DESC_NEXT, MM_FRAME_MAGIC, MM_HEADER_SIZE, mm_desc, mm_header, mm_load16, mm_monotonic, mm_ring, mm_store16, mm_tai,
-    mm_take_desc,
+    MM_DESC_NEXT, MM_HEADER_SIZE, mm_desc, mm_load16, mm_monotonic, mm_ring, mm_store16, mm_take_desc,
 )
 from mediamesh_native.model cimport (
-    BAD_CHAIN, BAD_LENGTH, FOREIGN_BUFFER, INDEX_JUMP, NO_FAULT, Attachment, Engine_, Flow, PoolState, Slot, Stock, StockRegion,
-    StockRing,
+    BAD_CHAIN, FOREIGN_BUFFER, INDEX_JUMP, NO_FAULT, Attachment, Engine_, Flow, Slot, Stock, StockRegion, StockRing,
 )
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *to, size_t count, int64_t offset)
-    ssize_t pwrite(int fd, const void *source, size_t count, int64_t offset)
+
+cdef extern from * nogil:
+    """
+    #include <sys/uio.h>
+    #include <unistd.h>
+    /* Store into memory of ours as the kernel does for others: a page that is gone is an error, not a SIGBUS. */
+    static inline int mm_store_unsteady(void *to, const void *from, size_t count) {
+        struct iovec source = {(void *)from, count}, target = {to, count};
+        return process_vm_writev(getpid(), &source, 1, &target, 1, 0) == (ssize_t)count;
+    }
+    """
+    bint mm_store_unsteady(void *to, const void *source, size_t count)
 
 cdef enum:
     PORTION = 1 << 18  # bytes copied for one peer before others get their turn
@@ -33,23 +42,42 @@ cdef inline uint32_t pieces(Stock *stock, uint64_t length) noexcept nogil:
     return <uint32_t> ((length + stock.chunk - 1) // stock.chunk) if length else 1
 
 
-cdef inline bint transfer(Stock *stock, mm_desc *desc, char *ours, uint32_t length, bint out) noexcept nogil:
-    """Copy between our memory and the peer's region; False if the descriptor points outside it."""
+cdef inline bint transfer(Stock *stock, mm_desc *desc, uint64_t skip, char *ours, uint64_t length, bint out) noexcept nogil:
+    """Copy between our memory and the peer's, `skip` bytes into the buffer; False if that is not in the region."""
     cdef StockRegion *region
+    cdef uint64_t start = desc.offset + skip
     if desc.region >= stock.region_count:
         return False
     region = &stock.regions[desc.region]
-    if <uint64_t> desc.offset + length > region.size:
+    if start + length > region.size:
         return False
-    if region.base == NULL:
+    if not region.steady:
         if out:
-            return pwrite(region.fd, ours, length, desc.offset) == <ssize_t> length
-        return pread(region.fd, ours, length, desc.offset) == <ssize_t> length
+            return mm_store_unsteady(region.base + start, ours, length)
+        return pread(region.fd, ours, length, start) == <ssize_t> length
     if out:
-        memcpy(region.base + desc.offset, ours, length)
+        memcpy(region.base + start, ours, length)
     else:
-        memcpy(ours, region.base + desc.offset, length)
+        memcpy(ours, region.base + start, length)
     return True
+
+
+cdef inline void advance(Stock *stock, uint64_t *budget, uint64_t size) noexcept nogil:
+    """So much more is copied, of the frame and of the peer's present buffer."""
+    stock.progress += size
+    stock.begun_bytes += <uint32_t> size
+    budget[0] -= size
+
+
+cdef inline void next_buffer(Stock *stock) noexcept nogil:
+    stock.begun += 1
+    stock.begun_bytes = 0
+
+
+cdef inline void begin_frame(Stock *stock, uint32_t which) noexcept nogil:
+    """Nothing of a frame on ring `which` is copied yet."""
+    stock.progress_ring = which
+    stock.progress = stock.begun = stock.begun_bytes = 0
 
 
 cdef inline void pop_fifo(Attachment *sink) noexcept nogil:
@@ -171,42 +199,63 @@ cdef inline bint posted_for(Engine_ *engine, Attachment *sink, StockRing *ring, 
     return False
 
 
-cdef inline bint send_as_master(Engine_ *engine, Attachment *sink, Slot *slot) noexcept nogil:
-    """Copy the frame into buffers that the peer posted; False if there are too few."""
+cdef inline bint can_begin(Engine_ *engine, Attachment *sink, uint64_t length) noexcept nogil:
+    """Begin a frame if the peer has posted room for all of it."""
     cdef Stock *stock = sink.stock
     cdef StockRing *ring = &stock.rings[stock.next_ring]
-    cdef uint64_t length = slot.pool.length[slot.frame], done = 0
+    if posted_for(engine, sink, ring, length):
+        begin_frame(stock, stock.next_ring)
+        return True
+    # If the peer has posted all it can, and it is not enough, it never will be.
+    stock.oversize = sink.fault == NO_FAULT and <uint16_t> (mm_load16(&ring.ring.head) - ring.own) > ring.mask
+    stock.waiting = not stock.oversize
+    return False
+
+
+cdef inline bint fill_buffers(Engine_ *engine, Attachment *sink, Slot *slot, uint64_t *budget) noexcept nogil:
+    """Copy on into posted buffers; True when the whole frame is there, False when the budget is spent or the peer has ended."""
+    cdef Stock *stock = sink.stock
+    cdef StockRing *ring = &stock.rings[stock.progress_ring]
+    cdef uint64_t length = slot.pool.length[slot.frame], size
     cdef char *payload = slot.pool.base + slot.frame * slot.pool.stride + MM_HEADER_SIZE
-    cdef uint16_t used = 0
-    cdef uint32_t size
+    cdef uint16_t posted = <uint16_t> (mm_load16(&ring.ring.head) - ring.own), position
     cdef mm_desc desc
-    if not posted_for(engine, sink, ring, length):
-        if sink.fault == NO_FAULT and <uint16_t> (mm_load16(&ring.ring.head) - ring.own) > ring.mask:
-            stock.oversize = True  # the peer has posted all it can, and it is not enough
-            return True
-        stock.waiting = True
-        return False
     while True:
-        if used > ring.mask:
+        position = <uint16_t> ((ring.own + stock.begun) & ring.mask)
+        desc = mm_take_desc(ring.ring, position)
+        if stock.begun >= posted or stock.begun > ring.mask or desc.length < stock.begun_bytes:
             end(engine, sink, BAD_CHAIN)
             return False
-        desc = mm_take_desc(ring.ring, (ring.own + used) & ring.mask)
-        size = <uint32_t> (length - done if length - done < desc.length else desc.length)
-        if not transfer(stock, &desc, payload + done, size, True):
+        size = min(min(length - stock.progress, <uint64_t> (desc.length - stock.begun_bytes)), budget[0])
+        if not transfer(stock, &desc, stock.begun_bytes, payload + stock.progress, size, True):
             end(engine, sink, FOREIGN_BUFFER)
             return False
         engine.bytes_copied += size
-        done += size
-        ring.ring.desc[(ring.own + used) & ring.mask].length = size
-        ring.ring.desc[(ring.own + used) & ring.mask].flags = MM_DESC_NEXT if done < length else 0
-        used += 1
-        if done >= length:
-            break
-    ring.own = <uint16_t> (ring.own + used)
+        advance(stock, budget, size)
+        if stock.progress == length or stock.begun_bytes == desc.length:
+            ring.ring.desc[position].length = stock.begun_bytes
+            ring.ring.desc[position].flags = MM_DESC_NEXT if stock.progress < length else 0
+            next_buffer(stock)
+            if stock.progress == length:
+                return True
+        elif budget[0] == 0:
+            return False
+
+
+cdef inline bint send_as_master(Engine_ *engine, Attachment *sink, Slot *slot, uint64_t *budget) noexcept nogil:
+    """Copy the frame into buffers that the peer posted; False if there are too few, or the budget is spent."""
+    cdef Stock *stock = sink.stock
+    cdef StockRing *ring
+    if stock.progress == 0 and not can_begin(engine, sink, slot.pool.length[slot.frame]):
+        return stock.oversize
+    if not fill_buffers(engine, sink, slot, budget):
+        return False
+    ring = &stock.rings[stock.progress_ring]
+    ring.own = <uint16_t> (ring.own + stock.begun)
     mm_store16(&ring.ring.tail, ring.own)
     wake_receiver(engine, sink, ring.ring, ring.event)
     stock.moved_at = mm_monotonic()
-    stock.next_ring = (stock.next_ring + 1) % stock.ring_count
+    stock.next_ring = (stock.progress_ring + 1) % stock.ring_count
     return True
 
 
@@ -222,8 +271,7 @@ cdef inline bint stock_deliver(Engine_ *engine, Attachment *sink) noexcept nogil
             return True
         index = stock.fifo[stock.fifo_start]
         if stock.master:
-            sent = send_as_master(engine, sink, &sink.slots[index])
-            budget -= min(budget, sink.slots[index].pool.length[sink.slots[index].frame])
+            sent = send_as_master(engine, sink, &sink.slots[index], &budget)
         else:
             sent = send_as_slave(engine, sink, &sink.slots[index], index, &budget)
         if not sent:
@@ -266,99 +314,3 @@ cdef inline bint stock_unread(Attachment *sink) noexcept nogil:
         if not sink.stock.master and sink.stock.rings[which].own != mm_load16(&sink.stock.rings[which].ring.tail):
             return True
     return False
-
-
-# --- sources
-
-
-cdef inline void write_header(PoolState *pool, uint32_t frame, uint64_t length, uint64_t sequence) noexcept nogil:
-    """A stock peer knows no header: the hub is the first that can say when the frame came."""
-    cdef mm_header *header = <mm_header *> (pool.base + frame * pool.stride)
-    header.magic, header.flags, header.sequence = MM_FRAME_MAGIC, 0, sequence
-    header.time, header.sent = mm_tai(), <int64_t> mm_monotonic()
-    header.rtp_timestamp = header.status = header.metadata_length = header.duration = 0
-    header.payload_length = length
-
-
-cdef inline int chain_length(Engine_ *engine, Attachment *source, StockRing *ring, uint16_t available, uint64_t *bytes) noexcept nogil:
-    """How many descriptors the next packet has; 0 if it is not complete yet or the peer was ended."""
-    cdef uint16_t count = 0
-    cdef mm_desc desc
-    bytes[0] = 0
-    while count < available:
-        desc = mm_take_desc(ring.ring, (ring.seen + count) & ring.mask)
-        bytes[0] += desc.length
-        count += 1
-        if not desc.flags & MM_DESC_NEXT:
-            return count
-    if count > ring.mask:
-        end(engine, source, BAD_CHAIN)
-    return 0
-
-
-cdef inline bint gather(Engine_ *engine, Attachment *source, StockRing *ring, uint32_t which, int count, char *to, uint64_t room) noexcept nogil:
-    """Copy a chain into a frame. The chain is read a second time, so every length is checked again."""
-    cdef Stock *stock = source.stock
-    cdef uint64_t done = 0
-    cdef int i
-    cdef mm_desc desc
-    cdef uint16_t position
-    for i in range(count):
-        position = <uint16_t> ((ring.seen + i) & ring.mask)
-        desc = mm_take_desc(ring.ring, position)
-        if done + desc.length > room:
-            end(engine, source, BAD_LENGTH)
-            return False
-        if stock.master:
-            if not transfer(stock, &desc, to + done, desc.length, False):
-                end(engine, source, FOREIGN_BUFFER)
-                return False
-        else:
-            if desc.length > stock.chunk:
-                end(engine, source, BAD_LENGTH)
-                return False
-            memcpy(to + done, stock.buffers + (which * (ring.mask + 1) + position) * <uint64_t> stock.slot_stride, desc.length)
-        done += desc.length
-    engine.bytes_copied += done
-    return True
-
-
-cdef inline void post_buffer(Stock *stock, StockRing *ring, uint32_t which) noexcept nogil:
-    """As slave: give the peer one buffer of ours to fill. All fields anew: peers change them."""
-    cdef uint16_t position = ring.own & ring.mask
-    cdef mm_desc *desc = &ring.ring.desc[position]
-    desc.flags = 0
-    desc.region = 1
-    desc.length = stock.chunk
-    desc.offset = (which * (ring.mask + 1) + position) * stock.slot_stride
-    desc.metadata = 0
-    ring.own += 1
-
-
-cdef inline uint16_t stock_available(Engine_ *engine, Attachment *source, StockRing *ring) noexcept nogil:
-    """Descriptors that the peer has sent and we have not looked at."""
-    cdef uint16_t count
-    cdef uint32_t most
-    if source.stock.master:
-        count = <uint16_t> (mm_load16(&ring.ring.head) - ring.seen)
-        most = <uint32_t> ring.mask + 1
-    else:
-        count = <uint16_t> (mm_load16(&ring.ring.tail) - ring.seen)
-        most = <uint16_t> (ring.own - ring.seen)
-    if count > most:
-        end(engine, source, INDEX_JUMP)
-        return 0
-    return count
-
-
-cdef inline void stock_consumed(Stock *stock, StockRing *ring, uint32_t which, int count) noexcept nogil:
-    """The packet is ours; its descriptors go back to the peer."""
-    cdef int i
-    ring.seen = <uint16_t> (ring.seen + count)
-    if stock.master:
-        ring.own = ring.seen
-        mm_store16(&ring.ring.tail, ring.own)
-        return
-    for i in range(count):
-        post_buffer(stock, ring, which)
-    mm_store16(&ring.ring.head, ring.own)

@@ -13,5 +13,5 @@ class StockRings:
     def adopt(
         regions: list[tuple[int, int]], rings: list[tuple[bool, int, int, int, int, int]], *, media_s2m: bool
     ) -> StockRings:
-        """Takes over the descriptors. ValueError: ring outside its region, no cookie, memory that can shrink."""
+        """Takes over the descriptors. ValueError: ring outside its region, no cookie. DescriptorRefused: not steady."""
     def close(self) -> None: ...

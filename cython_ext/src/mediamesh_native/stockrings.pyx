@@ -2,7 +2,9 @@
 """Rings and memory of an attachment to a stock memif peer, in either role.
 
 As *slave* the memory is ours: region 0 holds all rings, region 1 one buffer per ring position. As *master* it is the peer's: rings must
-lie in memory that is sealed against shrinking, since they are mapped; buffers that are not are reached by pread and pwrite.
+lie in steady memory (memif/fdcheck.py), since they are touched. Buffers elsewhere are left to the kernel, which fails where a load
+or store would kill the hub: a source's are read by pread, which also costs nothing in holes; a sink's are mapped and written by
+process_vm_writev, since huge pages know no pwrite.
 """
 
 import errno as errno_codes
@@ -18,6 +20,11 @@ from mediamesh_native.layout cimport MM_COOKIE, MM_MASK_INT, mm_ring
 from mediamesh_native.model cimport StockRegion, StockRing
 
 from mediamesh_native import live
+from mediamesh_native.memif.errors import DescriptorRefused
+from mediamesh_native.memif.fdcheck import check_memory_fd
+
+cdef extern from "<sys/mman.h>" nogil:
+    int MAP_NORESERVE
 
 _PAGE = 4096
 _FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -37,14 +44,6 @@ def _memory(name, size):
         os.close(fd)
         raise
     return fd
-
-
-def _is_sealed(index, fd):
-    """Whether the region cannot shrink. Only memory has seals at all; a file could make whoever reads it wait for ever."""
-    try:
-        return bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
-    except OSError:
-        raise ValueError(f"region {index} is a file, not memory") from None
 
 
 cdef class StockRings:
@@ -97,7 +96,8 @@ cdef class StockRings:
     def adopt(regions, rings, *, media_s2m):
         """Take over regions and rings that a slave announced (descriptors included): the hub is master.
 
-        Raises ValueError if a ring does not lie in its region, has no cookie, or lies in memory that can shrink.
+        Raises ValueError if a ring does not lie in its region or has no cookie, DescriptorRefused if a region is not what was
+        announced, or holds a ring and is not steady.
         """
         cdef StockRings self = StockRings()
         self.closed = False
@@ -130,7 +130,7 @@ cdef class StockRings:
         self.regions.append((fd, size))
 
     cdef char *_map(self, int fd, unsigned long long size) except NULL:
-        cdef void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+        cdef void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0)
         if base == MAP_FAILED:
             raise OSError(errno_codes.ENOMEM, "a region cannot be mapped")
         self.mappings.append((<size_t> base, size))
@@ -157,20 +157,22 @@ cdef class StockRings:
         if self.stock.regions == NULL:
             raise MemoryError
         for index, (fd, size) in enumerate(self.regions):
-            if os.fstat(fd).st_size < size:
-                raise ValueError(f"region {index} is smaller than announced")
+            memory = check_memory_fd(fd, size)
             self.stock.regions[index].fd = fd
             self.stock.regions[index].size = size
-            self.stock.regions[index].base = self._map(fd, size) if _is_sealed(index, fd) else NULL
+            self.stock.regions[index].steady = memory.steady
+            if memory.steady or not self.media_s2m:
+                self.stock.regions[index].base = self._map(fd, -(-size // memory.page) * memory.page)
         self.stock.region_count = len(self.regions)
 
     def _adopt_ring(self, which, region, offset, log2, event):
         cdef char *base
         if region >= len(self.regions) or offset % 64 or offset + 128 + (16 << log2) > self.regions[region][1]:
             raise ValueError(f"ring {which} does not lie in region {region}")
+        if not self.stock.regions[<unsigned int> region].steady:
+            text = f"region {region} holds a ring, and can neither be sealed against shrinking nor is it"
+            raise DescriptorRefused("RegionNotSealed", text)
         base = self.stock.regions[<unsigned int> region].base
-        if base == NULL:
-            raise ValueError(f"region {region} holds a ring and is not sealed against shrinking")
         if (<mm_ring *> (base + <size_t> offset)).cookie != MM_COOKIE:
             raise ValueError(f"ring {which} has no memif cookie")
         self._place(which, base + <size_t> offset, log2, event)

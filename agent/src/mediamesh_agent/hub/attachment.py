@@ -66,6 +66,7 @@ class Attachment:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     shared: bool = False  # a stock peer that maps the pool itself
     unacknowledged: list[int] = field(default_factory=list)  # regions announced while serving
+    lent: int = 0  # bytes of a stock peer's memory that the hub may have to pay for
 
     @property
     def serving(self) -> bool:

@@ -7,6 +7,9 @@ Three bounds, the tightest counts: the hub's own limit, what the control group l
 kernel calls available. When a source changes, the old pool lives until its last frame is given back, so the
 largest pool is kept free on top of all flows; a pool that was made ahead for a source that has not come is
 a mere convenience and is given up first.
+
+A stock peer that owns its memory announces it, and whoever first touches a page of it pays. The peer may have touched
+none, so what it announces counts as if it were the hub's, and only what the plan's pools leave is granted.
 """
 
 from dataclasses import dataclass
@@ -18,6 +21,8 @@ HEADER = 4096
 PAGE = 4096
 HUGE_PAGE = 2 << 20
 LARGEST_REGION = 1 << 32
+MOST_OF_PEER = 2 << 30
+"""Of ordinary memory: DPDK, VPP and libmemif announce 4 MB by default; two rings of sixteen 2160p frames take 1 GB."""
 _RESERVE_DIVISOR = 20
 _MOST_RESERVE = 256 << 20
 _UNLIMITED = 1 << 62
@@ -97,24 +102,37 @@ class Budget:
         self.limit = machine.total() if limit is None else limit
 
     def check(self, size: int, *, taken: int, huge_pages: bool) -> None:
-        """Raise HubError unless a pool of `size` bytes may be made while `taken` bytes are in pools."""
+        """Raise HubError unless a pool of `size` bytes may be made while `taken` bytes are taken."""
         check_region(size)
+        self._check_limit("the pool", size, taken)
+        if huge_pages:
+            free, reason = self._machine.free_huge_pages(), "HugePagesShort"
+            _enough("the pool", size, free, reason, "huge pages: reserve more in vm.nr_hugepages")
+        else:
+            self._check_available("the pool", size)
+
+    def check_peer(self, size: int, *, taken: int) -> None:
+        """Raise HubError unless the hub can pay for `size` bytes of a stock peer while `taken` bytes are taken."""
+        if size > MOST_OF_PEER:
+            message = f"the stock peer announces {size} bytes of memory, {MOST_OF_PEER} at most are taken"
+            raise HubError("PeerMemory", message)
+        self._check_limit("the stock peer's memory", size, taken)
+        self._check_available("the stock peer's memory", size)
+
+    def _check_limit(self, what: str, size: int, taken: int) -> None:
         if taken + size > self.limit:
             message = (
-                f"the pool takes {size} bytes, but {taken} of the hub's {self.limit} are taken: raise --memory-limit"
+                f"{what} takes {size} bytes, but {taken} of the hub's {self.limit} are taken: raise --memory-limit"
             )
             raise HubError("OutOfMemory", message)
-        if huge_pages:
-            _enough(
-                size, self._machine.free_huge_pages(), "HugePagesShort", "huge pages: reserve more in vm.nr_hugepages"
-            )
-        else:
-            _enough(size, self._machine.available(), "OutOfMemory", "available memory on this node")
+
+    def _check_available(self, what: str, size: int) -> None:
+        _enough(what, size, self._machine.available(), "OutOfMemory", "available memory on this node")
 
 
-def _enough(size: int, free: int, reason: str, of_what: str) -> None:
+def _enough(what: str, size: int, free: int, reason: str, of_what: str) -> None:
     if size > free:
-        message = f"the pool takes {size} bytes, but only {free} are left of the {of_what}"
+        message = f"{what} takes {size} bytes, but only {free} are left of the {of_what}"
         raise HubError(reason, message)
 
 

@@ -39,6 +39,7 @@ class PoolMaker:
 
     budget: Budget
     taken: int = 0
+    lent: int = 0  # bytes of stock peers that the hub may have to pay for
     spares: Callable[[], Iterator[Callable[[], None]]] = field(default=lambda: iter(()))
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
@@ -57,7 +58,7 @@ class PoolMaker:
         give_up = self.spares()
         while True:
             try:
-                self.budget.check(geometry.size, taken=self.taken, huge_pages=geometry.huge_pages)
+                self.budget.check(geometry.size, taken=self.taken + self.lent, huge_pages=geometry.huge_pages)
             except HubError:
                 spare = next(give_up, None)
                 if spare is None:
@@ -65,6 +66,11 @@ class PoolMaker:
                 spare()
             else:
                 return
+
+    def lend(self, size: int, *, planned: int) -> None:
+        """Grant a stock peer's memory beside what is planned for pools, or raise HubError."""
+        self.budget.check_peer(size, taken=max(self.taken, planned) + self.lent)
+        self.lent += size
 
     def adopt(self, geometry: Geometry, fd: int) -> Pool:
         """Take over a pool that a predecessor made."""

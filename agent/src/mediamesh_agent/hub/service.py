@@ -185,6 +185,7 @@ class Service:
             self.engine.remove(attachment.engine)
         attachment.end(end.reason)
         attachment.rings.close()
+        self.maker.lent -= attachment.lent
         flow = self.flows[attachment.grant.connection]
         del flow.attachments[attachment.number]
         if attachment.grant.role == "source":
@@ -229,6 +230,11 @@ class Service:
         flow.frames_before = before.frames_before + counters.frames
         flow.bytes_before = before.bytes_before + counters.bytes
         return flow
+
+    def lend(self, size: int) -> None:
+        """Grant a stock peer's memory, or raise HubError. All pools, and the largest twice, go before it."""
+        pools = [flow.geometry.size for flow in self.flows.values()]
+        self.maker.lend(size, planned=sum(pools) + max(pools, default=0))
 
     def _give_up_spares(self) -> Iterator[Callable[[], None]]:
         for flow in self.flows.values():

@@ -119,7 +119,7 @@ class StockDoor:
             oldest = next(iter(self._candidates))
             del self._candidates[oldest]
             oldest.cancel()
-            end = AttachmentEnded("TooManyCandidates", "others came before its handshake was done")
+            end = AttachmentEnded("PushedOut", "others came before its handshake was done")
             self._note(self._peers[oldest], end)
 
     def _note(self, handshake: StockHandshake, error: Exception) -> None:

@@ -78,6 +78,7 @@ class StockHandshake:
         self._name = ""
         self._regions: dict[int, RegionAdded] = {}
         self._announced: list[RingAdded] = []
+        self._lent = 0
         self._pool: Pool | None = None
         self._machine: SlaveHandshake | MasterHandshake | None = None
 
@@ -92,6 +93,7 @@ class StockHandshake:
             return await self._attach(machine)
         except BaseException as error:
             self._say_why(error)
+            self._service.maker.lent -= self._lent
             if self._rings is not None:
                 self._rings.close()
             transport.close_all([region.fd for region in self._regions.values()])
@@ -209,6 +211,7 @@ class StockHandshake:
         if shared and (flow.current not in flow.pools or flow.pools[flow.current].pool is not self._pool):
             raise AttachmentEnded("PoolChanged", "the pool was replaced during the handshake")
         attachment = stock_serving.take_place(service, flow, grant, self._rings, self._socket, self._name)
+        attachment.lent, self._lent = self._lent, 0
         self._rings = None  # the attachment's from here on
         try:
             await stock_serving.serve(service, flow, attachment, chunk, shared=shared)
@@ -222,13 +225,17 @@ class StockHandshake:
         return attachment
 
     def _adopt(self) -> StockRings:
-        regions = [self._regions[index] for index in sorted(self._regions)]
+        """Take over what the peer announced, once there is memory for all of it."""
+        regions = [(self._regions[index].fd, self._regions[index].size) for index in sorted(self._regions)]
         rings = [
             (ring.flags == S2M, ring.index, ring.region, ring.offset, ring.log2, ring.fd) for ring in self._announced
         ]
+        lent = stock_serving.bill(regions, to_peer=self._to_peer)
+        self._service.lend(lent)
+        self._lent = lent
         self._regions, self._announced = {}, []
         try:
-            return StockRings.adopt([(one.fd, one.size) for one in regions], rings, media_s2m=not self._to_peer)
+            return StockRings.adopt(regions, rings, media_s2m=not self._to_peer)
         except ValueError as error:
             raise AttachmentEnded("BadRegion", str(error)) from error
 

@@ -7,15 +7,36 @@ observed state says so.
 """
 
 import socket
+from collections.abc import Iterable
 
 from mediamesh_agent.hub.admission import Grant, Peer
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded, Refused
 from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.service import Service
+from mediamesh_native.memif.fdcheck import check_memory_fd
 from mediamesh_native.stockrings import StockRings
 
 MOST_NAME = 64
+
+
+def bill(regions: Iterable[tuple[int, int]], *, to_peer: bool) -> int:
+    """Return how many bytes of a peer's regions (fd, size) the hub may have to pay for, if their owner touched none.
+
+    A source's memory that is not steady is only read, through the kernel, and holes then cost nothing. Huge pages count
+    for nobody's memory limit: a hub without a right to them gets none.
+
+    Raises
+    ------
+    DescriptorRefused
+        A region is not the memory that was announced.
+    """
+    billed = 0
+    for fd, size in regions:
+        memory = check_memory_fd(fd, size)
+        if memory.steady or (to_peer and not memory.huge):
+            billed += size
+    return billed
 
 
 def check_room(flow: Flow, grant: Grant) -> None:

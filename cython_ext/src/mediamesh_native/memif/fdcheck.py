@@ -1,45 +1,58 @@
 """Whether a foreign descriptor is what it was announced to be, asked of the kernel.
 
-A file that can shrink under a mapping kills whoever reads it (SIGBUS), so memory of a peer must carry F_SEAL_SHRINK,
-and its size counts only after that. Only tmpfs, memfd and hugetlbfs files know seals, hence that one question also
-excludes disk files, devices and network file systems, which could block a reader for ever.
+A file that can shrink under a mapping kills whoever reads it (SIGBUS), so memory that is to be touched must carry
+F_SEAL_SHRINK, and its size counts only after that. VPP seals nothing, but lets others do it. Huge pages are never
+*steady*, sealed or not: where they are used up, touching a hole is a SIGBUS as well. Only tmpfs, memfd and hugetlbfs
+files know seals, hence asking for them also excludes disk files, devices and network file systems, which could block
+a reader for ever.
 """
 
 import fcntl
+import mmap
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from mediamesh_native.memif.errors import DescriptorRefused
 
 _EVENTFD: Final = "anon_inode:[eventfd]"
 
 
-def check_memory_fd(fd: int, size: int, *, add_seal: bool = False) -> None:
-    """Check that `fd` is shared memory of at least `size` bytes that cannot shrink.
+class Memory(NamedTuple):
+    """Shared memory of a peer; `page` in bytes."""
 
-    Parameters
-    ----------
-    fd
-        Stays the caller's.
-    size
-        Bytes that were announced.
-    add_seal
-        Put the seal on if it is missing and the file allows it: VPP slaves do not seal theirs.
+    sealed: bool
+    page: int
+
+    @property
+    def huge(self) -> bool:
+        """Whether it is made of huge pages, which nobody else's memory limit knows of."""
+        return self.page > mmap.PAGESIZE
+
+    @property
+    def steady(self) -> bool:
+        """Whether a mapping can be touched whatever its owner does."""
+        return self.sealed and not self.huge
+
+
+def check_memory_fd(fd: int, size: int) -> Memory:
+    """Check that `fd` is shared memory of at least `size` bytes; seal it against shrinking if it is not and may be.
+
+    The descriptor stays the caller's.
 
     Raises
     ------
     DescriptorRefused
-        `RegionNotMemory`, `RegionNotSealed` or `RegionTooSmall`.
+        `RegionNotMemory` or `RegionTooSmall`.
     """
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise DescriptorRefused("RegionNotMemory", f"{_target(fd)!r} is not a regular file")
-    if not _seals(fd) & fcntl.F_SEAL_SHRINK and not (add_seal and _seal(fd)):
-        raise DescriptorRefused("RegionNotSealed", f"{_target(fd)!r} lacks F_SEAL_SHRINK: it could shrink while mapped")
+    sealed = bool(_seals(fd) & fcntl.F_SEAL_SHRINK) or _seal(fd)
     actual = os.fstat(fd).st_size
     if actual < size:
         raise DescriptorRefused("RegionTooSmall", f"{_target(fd)!r} has {actual} bytes, {size} were announced")
+    return Memory(sealed, os.fstatvfs(fd).f_bsize)
 
 
 def check_eventfd(fd: int) -> None:
