@@ -13,6 +13,7 @@ INPUTS := pyproject.toml uv.lock $(wildcard */pyproject.toml) \
           $(shell find cython_ext/meson.build cython_ext/src -type f -not -name '*.pyc')
 CHECKS := check-format check-lint check-types check-stubs check-imports check-generated
 ONLY ?=
+LONG ?= $(MEDIAMESH_LONG)
 ARGS ?=
 BACKEND ?= local
 
@@ -25,9 +26,9 @@ help: ## this list
 demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headless, 10 s, fails if a frame is lost
 	@python -m mediamesh_agent.demo $(if $(CHECK),--check)
 
-test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these
+test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these; LONG=1: crowds, storms and hand-overs in full
 	@.ci/apt dpdk-dev librte-net-memif23 chromium || true
-	@python -m pytest -q $(ARGS)
+	@MEDIAMESH_LONG=$(LONG) python -m pytest -q $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory asan)
 
 check: $(SYNCED) ## format, lint, types, stubs, imports, generated files

@@ -44,6 +44,22 @@ def test_elsewhere_only_changes_are_said(tmp_path: Path) -> None:
     assert out.getvalue().removeprefix(said).splitlines()[:2] == ["hub: not running", f"{FILM} checker: Waiting"]
 
 
+def test_a_hub_that_was_never_there_is_starting(tmp_path: Path) -> None:
+    for live in (True, False):
+        out = StringIO()
+        agent = knowing(tmp_path, observed(clock=1))
+        here, agent.facts.observed = agent.facts.observed, None
+        console = Console(out, live=live)
+        console.show(agent.picture(), {})
+        assert "starting" in out.getvalue()
+        assert "not running" not in out.getvalue()
+        agent.facts.observed = here
+        console.show(agent.picture(), {})
+        agent.facts.observed = None
+        console.show(agent.picture(), {})
+        assert "not running" in out.getvalue()
+
+
 def test_a_bridge_in_trouble_says_why(tmp_path: Path) -> None:
     bridge = hub_pb2.ObservedBridge(
         connection=FILM, endpoint="film", bridge="file", state="Backoff", last_error="no such file:\nfilm.mp4"

@@ -36,8 +36,10 @@ class Iceoryx:
 
     def __init__(self, role: str, prefix: str, sizes: list[int], queue: int = QUEUE) -> None:
         iox.set_log_level(iox.LogLevel.Error)
-        self._node = iox.NodeBuilder.new().create(iox.ServiceType.Ipc)
-        self._services = {size: Service(self._node, f"{prefix}-{size}", queue) for size in sizes}
+        config = iox.config.default()
+        config.global_cfg.prefix = iox.FileName.new(prefix)  # of everything in shared memory, so that it can be swept
+        self._node = iox.NodeBuilder.new().config(config).create(iox.ServiceType.Ipc)
+        self._services = {size: Service(self._node, f"{prefix}{size}", queue) for size in sizes}
         ends = {"publisher": self._publishers, "subscriber": self._subscribers}
         self._ends = ends[role]()
 

@@ -7,7 +7,6 @@ saves ours the first. While iceoryx2 has its turn a polling hub is stopped, so t
 
 import contextlib
 import math
-import os
 import statistics
 from collections.abc import Callable
 from itertools import chain
@@ -17,6 +16,7 @@ from bench.actor import Actor, company
 from bench.calm import Calm
 from bench.mesh import Flow, Mesh
 from bench.outcome import Outcome
+from bench.sharedmemory import own_prefix
 from bench.turns import in_turns, percentile
 
 SIZES = [1_000, 64_000, 1_000_000, 8_294_400, 33_177_600]
@@ -43,8 +43,8 @@ def polling(calm: Calm) -> Outcome:
 
 def _measure(calm: Calm, *, polling: bool) -> Samples:
     flows = [Flow(f"size-{size}", size) for size in SIZES]
-    names, prefix = [flow.name for flow in flows], f"mediamesh-bench-{os.getpid()}"
-    with Mesh(*flows, polling=polling) as mesh:
+    names = [flow.name for flow in flows]
+    with own_prefix() as prefix, Mesh(*flows, polling=polling) as mesh:
         where, peer = {"root": mesh.folder, "connections": names}, {"prefix": prefix, "sizes": SIZES}
         source, sink = Actor("mesh_source", where), Actor("mesh_sink", where)
         publisher, subscriber = (Actor("iceoryx", {"role": role, **peer}) for role in ("publisher", "subscriber"))

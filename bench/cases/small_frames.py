@@ -1,12 +1,12 @@
 """How many small frames a second go through the hub: by native loops, and by Python."""
 
-import os
 import statistics
 
 from bench.actor import Actor, company
 from bench.calm import Calm
 from bench.mesh import Flow, Mesh
 from bench.outcome import Outcome
+from bench.sharedmemory import own_prefix
 from bench.turns import in_turns, spread
 
 LENGTH = 1000
@@ -19,8 +19,7 @@ SMALL = Flow("small", LENGTH, queue=QUEUE, policy="block")
 
 def run(calm: Calm) -> Outcome:
     """One lossless flow; source, hub and sink have no pause. iceoryx2 in Python polls, without its events."""
-    prefix = f"mediamesh-bench-{os.getpid()}"
-    with Mesh(SMALL) as mesh:
+    with own_prefix() as prefix, Mesh(SMALL) as mesh:
         where = {"root": mesh.folder, "connections": [SMALL.name]}
         source, sink = Actor("mesh_source", where), Actor("mesh_sink", where)
         peer = {"prefix": prefix, "sizes": [LENGTH], "queue": QUEUE}

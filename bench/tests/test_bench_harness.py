@@ -12,6 +12,7 @@ from bench.calm import Calm
 from bench.machine import describe
 from bench.outcome import Outcome, Record, read_all
 from bench.registry import CASES
+from bench.sharedmemory import own_prefix
 from bench.table import row
 from bench.turns import in_turns, percentile, spread
 
@@ -132,3 +133,10 @@ def test_a_case_that_breaks_fails_the_run(monkeypatch: pytest.MonkeyPatch, capsy
     output = capsys.readouterr()
     assert "BROKE" in output.out
     assert "on purpose" in output.err
+
+
+def test_shared_memory_of_a_peer_is_swept_and_nobody_elses(tmp_path: Path) -> None:
+    (tmp_path / "iox2_of_somebody").touch()
+    with own_prefix(tmp_path) as prefix:
+        (tmp_path / f"{prefix}node.global_mgmt").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["iox2_of_somebody"]

@@ -133,6 +133,8 @@ def test_the_connection_goes_to_the_socket_that_was_looked_at(root: Path, server
 def test_a_socket_nobody_listens_on_says_so(root: Path, server: socket.socket) -> None:
     server.close()
     with owned(lambda: open_socket_path(str(root), "pods/one", "m.sock")) as found:
+        with pytest.raises(SocketRefused, match=r"^[^/]*'m\.sock': Connection refused"):
+            connect_path(found)
         assert refused(lambda: connect_path(found)) == "NobodyListens"
 
 

@@ -1,9 +1,11 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,18 @@ def test_snapshot(hub: HubUnderTest, free_dir: Path, capsys: pytest.CaptureFixtu
             assert (picture.width, picture.height, picture.format.name) == (50, 20, "rgb24")
 
 
+def test_a_snapshot_of_a_source_long_gone_says_how_old_it_is(
+    hub: HubUnderTest, free_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.apply(connection("gone", PICTURE))
+    with mediamesh.open_source("gone", timeout=30) as source:
+        source.send(bytes(source.capacity), time=time.clock_gettime_ns(time.CLOCK_TAI) - 90 * 10**9, timeout=30)
+    assert main(["snapshot", "gone", str(free_dir / "a.png"), "--json"]) == 0
+    result = capsys.readouterr()
+    assert json.loads(result.out)["ageSeconds"] >= 90
+    assert re.fullmatch(r"mediamesh: the picture is \d+ s old; `mediamesh list` shows .*\n", result.err)
+
+
 def send_grey(source: mediamesh.Source, stop: threading.Event) -> None:
     while not stop.wait(0.005):
         source.send(b"\x80" * source.capacity, timeout=30)
@@ -191,7 +205,12 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
         (["receive", "absent", "a.raw", "--wait", "--timeout", "0.05"], "no attachment within 0.05 s"),
         (["send", "bars"], "name either a FILE or a --pattern"),
         (["send", "sound", "--pattern", "bars"], "pattern bars is for video connections"),
-        (["send", "bars", "missing.y4m"], "missing.y4m: No such file or directory"),
+        (["send", "bars", "missing.y4m"], "missing.y4m: there is no such file"),
+        (["send", "absent", "missing.mp4", "--wait"], "missing.mp4: there is no such file"),
+        (["send", "absent", ".", "--wait"], ".: is a folder"),
+        (["receive", "absent", ".", "--wait"], ". exists already; choose another name"),
+        (["receive", "absent", "nowhere/film.mkv", "--wait"], "nowhere; make it first"),
+        (["snapshot", "bars", "a.png", "--timeout", "0.25"], "default/bars: no frame within 0.25 s;"),
         (["list", "--root", "/nowhere"], "no hub answers at /nowhere/hub.sock"),
         (["snapshot", "sound", "a.png"], "a snapshot needs a connection with uncompressed video"),
     ],
@@ -202,7 +221,7 @@ def test_errors_are_one_plain_line(
     hub.apply(connection("bars", PICTURE), connection("sound", SOUND))
     monkeypatch.chdir(free_dir)
     feeder = None
-    if arguments[0] == "snapshot":
+    if arguments[:2] == ["snapshot", "sound"]:
         feeder = mediamesh.open_source("sound", timeout=30)
         feeder.send(bytes(feeder.capacity), timeout=30)
     ended = subprocess.run([sys.executable, "-m", "mediamesh", *arguments], capture_output=True, text=True, check=False)

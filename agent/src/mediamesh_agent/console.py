@@ -14,10 +14,10 @@ from mediamesh_core.formats import from_json, label
 _MARKS = {"Flowing": "●", "HeldBack": "◐", "Backoff": "✕", "Failed": "✕", "Stopped": "✕"}
 
 
-def rows(picture: Picture) -> Iterator[str]:
-    """Yield the status, one part a line."""
+def rows(picture: Picture, absent: str = "not running") -> Iterator[str]:
+    """Yield the status, one part a line; `absent` says what a hub is that does not answer."""
     if picture.hub is None:
-        yield "hub        not running"
+        yield f"hub        {absent}"
     else:
         hub = picture.hub
         yield f"hub        pid {hub.pid}, {hub.cpu:.1%} of a core, pools {hub.memory_bytes / 2**20:.0f} MiB"
@@ -58,6 +58,7 @@ class Console:
     live: bool
     gone: bool = False
     """Nobody reads any more: the terminal was closed."""
+    _absent: str = "starting"
     _drawn: int = 0
     _said: dict[str, str] = field(default_factory=dict)
 
@@ -68,15 +69,16 @@ class Console:
 
     def show(self, picture: Picture, problems: dict[str, str]) -> None:
         """Bring the status up to date, and say which problems are new or gone."""
+        self._absent = "not running" if picture.hub else self._absent  # from when there was one
         self._say_changes({f"problem with {subject}": text for subject, text in problems.items()}, gone="is over")
         if self.live:
             self._wipe()
             width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
-            lines = [row[:width] for row in rows(picture)]
+            lines = [row[:width] for row in rows(picture, self._absent)]
             self._write("\n".join(lines) + "\n")
             self._drawn = len(lines)
             return
-        hub = {"hub": f"pid {picture.hub.pid}" if picture.hub else "not running"}
+        hub = {"hub": f"pid {picture.hub.pid}" if picture.hub else self._absent}
         parts = (part for flow in picture.flows for part in flow.parts)
         states = {f"{part.connection} {part.endpoint}": f"{part.state}{_trouble(part)}" for part in parts}
         self._say_changes(hub | states, gone="is gone", keep="problem with ")

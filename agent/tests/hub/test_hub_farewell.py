@@ -16,6 +16,7 @@ from mediamesh_testing.waiting import PATIENCE, wait_until
 from mediamesh_testing.watching import all_taken
 
 import mediamesh
+from mediamesh.errors import UnsuitableFile
 from mediamesh_agent.hub import link
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded
@@ -161,6 +162,17 @@ def test_who_closes_in_order_is_not_booked(hub: HubUnderTest) -> None:
     assert not hub.observe().ended
     assert "WARNING" not in hub.log.upper()
     assert "closed by the application" in hub.log
+
+
+def test_who_leaves_because_of_an_error_says_which(hub: HubUnderTest) -> None:
+    with pytest.raises(UnsuitableFile), mediamesh.open_sink("cam"):
+        raise UnsuitableFile("the disk is full")
+    with pytest.raises(ZeroDivisionError), mediamesh.open_sink("cam"):
+        raise ZeroDivisionError
+    wait_until(lambda: not hub.flow().attachments, "the end of both")
+    assert "UnsuitableFile: the disk is full" in hub.log
+    assert "closed by ZeroDivisionError" in hub.log
+    assert not hub.observe().ended
 
 
 def test_a_goodbye_counts_though_announcements_were_never_read(hub: HubUnderTest) -> None:

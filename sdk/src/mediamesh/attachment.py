@@ -101,12 +101,12 @@ class Attachment:
             if isinstance(event, RegionAdded):
                 add_region(self.port, event)
 
-    def close(self, *, leaving: bool) -> None:
-        """Close port and socket. One who is `leaving` says so: a socket that just ends looks like a crash."""
+    def close(self, farewell: str) -> None:
+        """Close port and socket. Who leaves says why, unless it is ""; a socket that just ends looks like a crash."""
         self.port.close()
-        if leaving:
+        if farewell:
             with contextlib.suppress(OSError):  # gone, or not reading: then it need not know
-                send(self.socket, encode(Disconnect(0, "closed by the application")))
+                send(self.socket, encode(Disconnect(0, farewell)))
         self.socket.close()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, cast
 
 from mediamesh.deadline import Deadline, Impatience
 from mediamesh.errors import Closed, Error, Interrupted, RefusedForNow, Timeout
+from mediamesh_core.errors import MediameshError
 from mediamesh_native.port import Frame, SinkPort, SourcePort, Wait
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ UNPLANNED = frozenset({"NoSuchConnection", "NoSuchEndpoint", "NotYourEndpoint"})
 """Refusals that are for now because a plan may come; at `open` they are final unless `wait` was asked for."""
 GLANCE_EVERY = 0.002
 """Seconds; a system call for each of a million frames would be felt, for each picture it is not."""
+FAREWELL = "closed by the application"
 _monotonic = time.monotonic
 
 Port = TypeVar("Port", SourcePort, SinkPort)
@@ -146,7 +148,7 @@ class End(ABC, Generic[Port, Taken]):
         if kind is None:
             self.close()
         else:
-            self._shut()
+            self._shut(_farewell(error))
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "attached" if self.attached else "detached"
@@ -305,7 +307,7 @@ class End(ABC, Generic[Port, Taken]):
             self._on_attach()
         return attached
 
-    def _shut(self) -> int:
+    def _shut(self, farewell: str = FAREWELL) -> int:
         """Close everything once; return how many frames were not given back."""
         if self.closed:
             return 0
@@ -314,7 +316,7 @@ class End(ABC, Generic[Port, Taken]):
         with self._turn:
             port = self._tether.port
             left = 0 if port is None else self._forgotten(port)
-            self._tether.detach(None)
+            self._tether.detach(None, farewell)
             self._attention.close()
         return left
 
@@ -326,6 +328,15 @@ class End(ABC, Generic[Port, Taken]):
         port: Port | None = self._tether.port
         what, why = ("attachment", self._tether.failure) if port is None else ("frame", self._missing(port))
         return Timeout(f"{self.name}: no {what} within {timeout or 0:g} s{f': {why}' if why else ''}")
+
+
+def _farewell(error: BaseException | None) -> str:
+    """Return what the hub is to write into its log about an end that an exception closed."""
+    if isinstance(error, Interrupted) or not isinstance(error, Exception):
+        return FAREWELL
+    return (
+        f"{error.reason}: {error.message}" if isinstance(error, MediameshError) else f"closed by {type(error).__name__}"
+    )
 
 
 def _lock_seconds(deadline: Deadline) -> float:

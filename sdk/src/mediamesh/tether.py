@@ -86,15 +86,15 @@ class Tether:
             self.detach(error)
             raise
 
-    def detach(self, reason: Exception | None) -> None:
-        """Close the attachment and whatever is under way; without a reason it is we who leave, and say so."""
+    def detach(self, reason: Exception | None, farewell: str = "") -> None:
+        """Close the attachment and whatever is under way; without a reason it is we who leave, with a farewell."""
         self._give_up()
         attachment, port = self._attachment, self.port
         self._attachment = self.port = None
         if attachment is None or port is None:
             return
         self._attention.show(None)
-        attachment.close(leaving=reason is None)
+        attachment.close(farewell)
         self.failure = reason
         self._short_lives = 0 if time.monotonic() - self._since >= STEADY else self._short_lives + 1
         self._failures = self._short_lives

@@ -13,7 +13,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
@@ -84,12 +84,13 @@ def connect_path(path_fd: int) -> socket.socket:
     SocketRefused
         `NobodyListens`, `PeerBusy` (its backlog is full: try again later), `SocketTypeMismatch`, `SocketAccessDenied`.
     """
-    return _connect(f"/proc/self/fd/{path_fd}")
+    address = f"/proc/self/fd/{path_fd}"
+    return _connect(address, Path(address).readlink().name)
 
 
 def connect_abstract(name: str) -> socket.socket:
     """Return a non-blocking SOCK_SEQPACKET socket connected to the abstract address `@name` (the `@` may be given)."""
-    return _connect(_abstract(name))
+    return _connect(_abstract(name), _abstract(name))
 
 
 def listen_in_folder(folder_fd: int, name: str) -> socket.socket:
@@ -101,12 +102,12 @@ def listen_in_folder(folder_fd: int, name: str) -> socket.socket:
         `SocketNameTaken`, `SocketPathOutside`, `SocketAccessDenied`, `SocketNameTooLong`.
     """
     (component,) = _components("", name)
-    return _listen(f"/proc/self/fd/{folder_fd}/{component}")
+    return _listen(f"/proc/self/fd/{folder_fd}/{component}", component)
 
 
 def listen_abstract(name: str) -> socket.socket:
     """Return a non-blocking SOCK_SEQPACKET listener at the abstract address `@name` (the `@` may be given)."""
-    return _listen(_abstract(name))
+    return _listen(_abstract(name), _abstract(name))
 
 
 def _components(folder: str, name: str) -> list[str]:
@@ -142,24 +143,24 @@ def _require(fd: int, is_wanted: Callable[[int], bool], name: str) -> None:
     raise SocketRefused("SocketPathIsOther", f"{name!r} is a device")
 
 
-def _connect(address: str) -> socket.socket:
-    return _bound(address, lambda sock: sock.connect(address))
+def _connect(address: str, shown: str) -> socket.socket:
+    return _bound(address, shown, lambda sock: sock.connect(address))
 
 
-def _listen(address: str) -> socket.socket:
+def _listen(address: str, shown: str) -> socket.socket:
     def bind_and_listen(sock: socket.socket) -> None:
         sock.bind(address)
         sock.listen(BACKLOG)
 
-    return _bound(address, bind_and_listen)
+    return _bound(address, shown, bind_and_listen)
 
 
-def _bound(address: str, attach: Callable[[socket.socket], None]) -> socket.socket:
+def _bound(address: str, shown: str, attach: Callable[[socket.socket], None]) -> socket.socket:
     if len(os.fsencode(address)) > LONGEST_ADDRESS:
         raise SocketRefused("SocketNameTooLong", f"a socket's name has at most {LONGEST_ADDRESS} bytes")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        with _named(address.replace("\0", "@", 1)):
+        with _named(shown.replace("\0", "@", 1)):
             attach(sock)
     except BaseException:
         sock.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediamesh import bridge
+from mediamesh.cli.streams import check_writable
 from mediamesh.errors import UnknownBridge, UnsuitableFile
 from mediamesh.sink import Sink
 from mediamesh.source import Source
@@ -33,13 +34,12 @@ class OpenedContext(bridge.BridgeContext):
 def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bool = False) -> None:
     """Let the bridge `file` play or record `name` at an end that is open."""
     path = Path(name).absolute()
-    if not path.parent.is_dir():
-        raise UnsuitableFile(f"there is no folder {path.parent}; make it first")
-    if end.ROLE == "sink":
-        _make_room(path, force=force)
     found = _file_bridge(name)
     config = {"path": path.name if end.ROLE == "source" else path.name.replace("%", "%%"), **settings}
     found.validate(config, end.ROLE, end.format)
+    if end.ROLE == "sink":
+        check_writable(name, force=force)
+        path.unlink(missing_ok=True)
     context = OpenedContext(
         bridge=found,
         connection=end.name,
@@ -53,14 +53,6 @@ def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bo
         found.run(context)
     finally:
         context.stopping.close()
-
-
-def _make_room(path: Path, *, force: bool) -> None:
-    if not path.exists():
-        return
-    if not force:
-        raise UnsuitableFile(f"{path} exists already; choose another name, or overwrite it with --force")
-    path.unlink()
 
 
 def _file_bridge(name: str) -> bridge.Bridge:

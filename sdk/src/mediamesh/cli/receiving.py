@@ -56,6 +56,7 @@ class ReceiveCommand:
 
     def run(self, args: Namespace) -> int:
         """Record until enough."""
+        streams.check_writable(args.file, force=args.force)
         with Progress(args.connection, args.count) as progress, _sink(args, progress) as sink:
             until_signalled(sink)
             with contextlib.suppress(Interrupted):

@@ -57,6 +57,8 @@ class SendCommand:
         """Play until the end, or until enough."""
         if (args.file is None) == (args.pattern is None):
             raise UnsuitableFile("name either a FILE or a --pattern")
+        if args.file is not None:
+            streams.check_readable(args.file)
         with Progress(args.connection, args.count) as progress, _source(args, progress) as source:
             until_signalled(source)
             with contextlib.suppress(Interrupted):

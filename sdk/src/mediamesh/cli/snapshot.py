@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mediamesh
-from mediamesh.cli import png
+from mediamesh.cli import png, words
 from mediamesh.cli.picture import to_rgb
 from mediamesh.cli.receiving import add_end_options, end_options
 from mediamesh.deadline import Deadline
+from mediamesh.errors import Timeout
 from mediamesh.sink import Sink
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from mediamesh.frames import ReceivedFrame
+
+OLD = 2.0
+"""Seconds from which on a picture is not what the camera sees now."""
 EXAMPLES = """examples:
   mediamesh snapshot cam1 picture.png
   mediamesh snapshot cam1 - --timeout 5 > picture.png
@@ -40,14 +46,27 @@ class SnapshotCommand:
         """Take it."""
         deadline = Deadline(args.timeout)
         sink = Sink(args.connection, start="newest", **end_options(args))
-        with sink.open(args.timeout), sink.receive(deadline.seconds()) as frame, frame.buffer as payload:
+        with sink.open(args.timeout), _received(sink, deadline, args.timeout) as frame, frame.buffer as payload:
             rgb, width, height = to_rgb(payload, frame.format)
+            age = (time.clock_gettime_ns(time.CLOCK_TAI) - frame.time) / 1e9
             facts = {"sequence": frame.sequence, "time": frame.time, "width": width, "height": height}
+            facts["ageSeconds"] = round(age, 3)  # type: ignore[assignment]
             facts["status"] = mediamesh.Status(frame.status).name.lower()  # type: ignore[assignment]
         _write(args.file, png.encode(rgb, width, height))
+        if age >= OLD:
+            words.say(f"the picture is {age:.0f} s old; `mediamesh list` shows whether there is a source")
         if args.json:
             print(json.dumps(facts), file=sys.stderr if args.file == "-" else sys.stdout)
         return 0
+
+
+def _received(sink: Sink, deadline: Deadline, asked: float | None) -> ReceivedFrame:
+    """Return the newest frame; what is told of the wait is what was asked for, not what attaching left of it."""
+    try:
+        return sink.receive(deadline.seconds())
+    except Timeout as error:
+        text = f"{sink.name}: no frame within {asked:g} s; `mediamesh list` shows whether there is a source"
+        raise Timeout(text) from error
 
 
 def _write(name: str, data: bytes) -> None:

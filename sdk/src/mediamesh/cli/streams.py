@@ -91,6 +91,22 @@ class PlainWriter:
             self._file.flush()
 
 
+def check_readable(name: str) -> None:
+    """Raise UnsuitableFile if there is no such file, before anybody waits for a place to send it to."""
+    path = Path(name)
+    if name != "-" and (not path.exists() or path.is_dir()):
+        raise UnsuitableFile(f"{name}: {'is a folder' if path.is_dir() else 'there is no such file'}")
+
+
+def check_writable(name: str, *, force: bool) -> None:
+    """Raise UnsuitableFile if a file may not be made, or not be overwritten."""
+    path = Path(name)
+    if name != "-" and not path.absolute().parent.is_dir():
+        raise UnsuitableFile(f"there is no folder {path.absolute().parent}; make it first")
+    if name != "-" and not force and path.exists():
+        raise UnsuitableFile(f"{name} exists already; choose another name, or overwrite it with --force")
+
+
 @contextlib.contextmanager
 def reading(name: str) -> Iterator[BinaryIO]:
     """Open a file or standard input."""
@@ -107,7 +123,6 @@ def writing(name: str, *, force: bool) -> Iterator[BinaryIO]:
     if name == "-":
         yield sys.stdout.buffer
         return
-    if not force and Path(name).exists():
-        raise UnsuitableFile(f"{name} exists already; choose another name, or overwrite it with --force")
+    check_writable(name, force=force)
     with Path(name).open("wb" if force else "xb") as file:
         yield file
