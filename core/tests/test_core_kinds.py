@@ -208,7 +208,7 @@ def test_wrong_document_is_answered(change: Callable[[dict[str, Any]], object], 
         ),
         (
             {"video": {"width": 4, "height": 4, "frameRate": 25, "pixelFormat": "yuv420"}},
-            "spec.payload.video.pixelFormat: 'yuv420' is not one of the 103 known; did you mean yuv420p",
+            "spec.payload.video.pixelFormat: 'yuv420' is not one of the 146 known; did you mean yuv420p",
         ),
     ],
 )

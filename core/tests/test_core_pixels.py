@@ -134,6 +134,11 @@ def test_ten_bit_pixel_groups_are_what_the_bitpacked_encoder_writes(width: int, 
         ("yuv420p8rfc4175", 6, 4),
         ("yuv420p10rfc4175", 15, 8),
         ("yuv420p12rfc4175", 9, 4),
+        ("yuv420p16rfc4175", 12, 4),
+        ("key8rfc4175", 1, 1),
+        ("key10rfc4175", 5, 4),
+        ("key12rfc4175", 3, 2),
+        ("key16rfc4175", 2, 1),
     ],
 )
 def test_pixel_groups_are_the_standards(name: str, octets: int, pixels: int) -> None:
@@ -141,7 +146,7 @@ def test_pixel_groups_are_the_standards(name: str, octets: int, pixels: int) -> 
 
 
 def test_every_pixel_group_format_is_in_that_list() -> None:
-    assert sum(name.endswith("rfc4175") for name in PIXEL_FORMATS) == 15
+    assert sum(name.endswith("rfc4175") for name in PIXEL_FORMATS) == 20
 
 
 def test_pixel_groups_of_420_span_two_lines() -> None:
@@ -186,4 +191,5 @@ def test_contribution_video_finds_its_formats() -> None:
     packed = {"uyvy422", "yuyv422", "v210", "y210le", "xv30le", "rgb24", "bgr24", "rgba", "bgra"}
     others = {"nv12", "nv16", "p010le", "p210le", "gbrp", "gbrp10le", "gbrp12le", "yuva444p10le"}
     grey = {"gray", "gray10le", "gray12le", "gray16le"}
-    assert planar | packed | others | grey <= set(PIXEL_FORMATS)
+    big_endian = {"yuv422p10be", "yuv420p16be", "rgb48be", "rgba64be", "gray16be", "gbrp12be"}
+    assert planar | packed | others | grey | big_endian <= set(PIXEL_FORMATS)

@@ -75,7 +75,7 @@ def test_rate_is_normalised() -> None:
         ({"frameRate": ...}, "video.frameRate: is missing"),
         ({"pixelFormat": 7}, "video.pixelFormat: 7 is not a text"),
         ({"pixelFormat": "yuv422p10"}, "did you mean yuv422p10le"),
-        ({"pixelFormat": "zz"}, "'zz' is not one of the 103 known, such as yuv420p"),
+        ({"pixelFormat": "zz"}, "'zz' is not one of the 146 known, such as yuv420p"),
         ({"scan": "interlace"}, "'interlace' is not one of progressive, interlaced, psf; did you mean interlaced?"),
         ({"scan": "interlaced", "fieldOrder": "top"}, "video.fieldOrder: 'top' is not one of tff, bff"),
         ({"fieldOrder": "tff"}, "video.fieldOrder: progressive video has no field order; leave it out"),
@@ -98,3 +98,30 @@ def test_formats_are_values() -> None:
     assert len({hd(), hd(), hd(scan="psf")}) == 2
     with pytest.raises(AttributeError):
         hd().width = 5  # type: ignore[misc]
+
+
+COLOURS = {"colorimetry": "BT2020", "transferCharacteristic": "PQ", "range": "FULL"}
+HD = {"width": 1920, "height": 1080, "frameRate": "25", "pixelFormat": "yuv422p10le", "scan": "progressive"}
+
+
+def test_colours_are_kept_as_they_are_written() -> None:
+    made = from_spec({"video": HD | COLOURS})
+    assert isinstance(made, VideoFormat)
+    assert (made.colorimetry, made.transfer_characteristic, made.signal_range) == ("BT2020", "PQ", "FULL")
+    assert made.to_spec() == {"video": HD | COLOURS}
+    assert from_spec(made.to_spec()) == made
+
+
+def test_colours_that_nobody_told_are_not_made_up() -> None:
+    assert from_spec({"video": HD}).to_spec() == {"video": HD}
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_colours_are_the_standards_words(name: str) -> None:
+    with pytest.raises(FormatError, match=f"^video.{name}: 'narrowish' is not one of"):
+        from_spec({"video": HD | {name: "narrowish"}})
+
+
+def test_fullprotect_is_not_of_bt2100() -> None:
+    with pytest.raises(FormatError, match="BT2100 is NARROW or FULL"):
+        from_spec({"video": HD | {"colorimetry": "BT2100", "range": "FULLPROTECT"}})

@@ -38,7 +38,7 @@ def test_groups_are_taken_apart(pixels: str) -> None:
     assert sum(array.size for array in arrays) == count
     assert sorted(value for array in arrays for value in array.reshape(-1).tolist()) == sorted(samples.tolist())
     first = dict(zip(rule.components, samples.tolist(), strict=False))
-    names = ("G", "B", "R") if "rgb" in pixels else ("Y", "Cb", "Cr")
+    names = {"rgb": "GBR", "key": "Y"}.get(pixels[:3], ("Y", "Cb", "Cr"))
     for name, array in zip(names[1:], arrays[1:], strict=True):
         assert array[0, 0] == first[name]
     if rule.group_lines == 2:

@@ -28,7 +28,13 @@ from mediamesh_core.formats import VideoFormat
 
 Bytes = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
-_SAME_LAYOUT = {"yuv422p8rfc4175": "uyvy422", "rgb8rfc4175": "rgb24", "rgb16rfc4175": "rgb48be"}
+_SAME_LAYOUT = {
+    "yuv422p8rfc4175": "uyvy422",
+    "rgb8rfc4175": "rgb24",
+    "rgb16rfc4175": "rgb48be",
+    "key8rfc4175": "gray",
+    "key16rfc4175": "gray16be",
+}
 _CODECS = {"v210": "v210", "yuv422p10rfc4175": "bitpacked"}
 _CODED_AS: Final = "yuv422p10le"
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED

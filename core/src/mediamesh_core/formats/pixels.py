@@ -13,11 +13,12 @@ Names are FFmpeg's where FFmpeg has one (`ffmpeg` is then true); `v210` is the
 name of its codec, and the pixel groups are named as Media Communications Mesh
 names them (`yuv422p10rfc4175`). A plane of a subsampled format is rounded up, as
 FFmpeg rounds it. Samples of 10 or 12 bits in 16-bit words are in the low bits
-(`yuv422p10le`, `nv20le`) or in the high bits (`p010le`, `y210le`, `xv36le`).
+(`yuv422p10le`, `nv20le`) or in the high bits (`p010le`, `y210le`, `xv36le`); the
+planar ones and those of RGB have a twin in big-endian order (`yuv422p10be`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Sampling = Literal["YCbCr-4:2:0", "YCbCr-4:2:2", "YCbCr-4:4:4", "YCbCr-4:1:1", "YCbCr-4:4:0", "RGB", "KEY"]
@@ -174,10 +175,24 @@ def _packed_rgb_formats() -> Iterator[PixelFormat]:
     yield _words("x2bgr10le", "RGB", "R", "G", "B", "X")
 
 
-# SMPTE ST 2110-20:2022, section 6.2 (tables of pixel group construction); the same as RFC 4175, section 4.3.
+def _big_endian_formats() -> Iterator[PixelFormat]:
+    """The planar and RGB formats of 16-bit words once more, with the other order of bytes.
+
+    Of the others FFmpeg has the names, but neither converts all of them nor puts them into files.
+    """
+    for rows in (_planar_formats, _packed_rgb_formats):
+        for row in rows():
+            if row.planes[0].dtype == "<u2":
+                planes = tuple(replace(plane, dtype=">u2") for plane in row.planes)
+                yield replace(row, name=f"{row.name.removesuffix('le')}be", planes=planes)
+
+
+# SMPTE ST 2110-20:2022, section 6.2 (tables of pixel group construction), and RFC 4175, section 4.3, which alone has
+# 4:2:0 in 16 bits. A group is the fewest samples that fill whole octets.
 _PGROUPS_422 = {8: (4, 2, 1), 10: (5, 2, 1), 12: (6, 2, 1), 16: (8, 2, 1)}
 _PGROUPS_444 = {8: (3, 1, 1), 10: (15, 4, 1), 12: (9, 2, 1), 16: (6, 1, 1)}
-_PGROUPS_420 = {8: (6, 2, 2), 10: (15, 4, 2), 12: (9, 2, 2)}
+_PGROUPS_420 = {8: (6, 2, 2), 10: (15, 4, 2), 12: (9, 2, 2), 16: (12, 2, 2)}
+_PGROUPS_KEY = {8: (1, 1, 1), 10: (5, 4, 1), 12: (3, 2, 1), 16: (2, 1, 1)}
 
 
 def _pgroup_formats() -> Iterator[PixelFormat]:
@@ -189,11 +204,20 @@ def _pgroup_formats() -> Iterator[PixelFormat]:
         yield _pgroup(f"rgb{depth}rfc4175", "RGB", depth, group, "R", "G", "B")
     for depth, group in _PGROUPS_420.items():
         yield _pgroup(f"yuv420p{depth}rfc4175", "YCbCr-4:2:0", depth, group, "Y", "Y", "Y", "Y", "Cb", "Cr")
+    for depth, group in _PGROUPS_KEY.items():
+        yield _pgroup(f"key{depth}rfc4175", "KEY", depth, group, "Y")
 
 
 PIXEL_FORMATS: dict[str, PixelFormat] = {
     row.name: row
-    for rows in (_planar_formats, _semi_planar_formats, _packed_yuv_formats, _packed_rgb_formats, _pgroup_formats)
+    for rows in (
+        _planar_formats,
+        _semi_planar_formats,
+        _packed_yuv_formats,
+        _packed_rgb_formats,
+        _big_endian_formats,
+        _pgroup_formats,
+    )
     for row in rows()
 }
 """By name, in the order of the families above."""

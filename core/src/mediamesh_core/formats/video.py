@@ -17,6 +17,34 @@ from mediamesh_core.formats.rates import exact_rate, rate_text
 
 SCANS = ("progressive", "interlaced", "psf")
 FIELD_ORDERS = ("tff", "bff")
+COLORIMETRIES = (
+    "BT601",
+    "BT709",
+    "BT2020",
+    "BT2100",
+    "ST2065-1",
+    "ST2065-3",
+    "XYZ",
+    "ALPHA",
+    "UNSPECIFIED",
+)
+"""SMPTE ST 2110-20, section 7.5."""
+TRANSFER_CHARACTERISTICS = (
+    "SDR",
+    "PQ",
+    "HLG",
+    "LINEAR",
+    "BT2100LINPQ",
+    "BT2100LINHLG",
+    "ST2065-1",
+    "ST428-1",
+    "DENSITY",
+    "ST2115LOGS3",
+    "UNSPECIFIED",
+)
+"""SMPTE ST 2110-20, section 7.6 (TCS)."""
+RANGES = ("NARROW", "FULLPROTECT", "FULL")
+"""SMPTE ST 2110-20, section 7.3 (RANGE)."""
 MAX_SIDE = 32767
 """Of a picture in pixels: SMPTE ST 2110-20, section 7.2."""
 
@@ -37,6 +65,12 @@ class VideoFormat:
     """progressive, interlaced or psf."""
     field_order: str = ""
     """Which field is earlier: tff (default) or bff; empty unless `scan` is interlaced."""
+    colorimetry: str = ""
+    """One of `COLORIMETRIES`; empty where nobody said so, as the two that follow."""
+    transfer_characteristic: str = ""
+    """One of `TRANSFER_CHARACTERISTICS`."""
+    signal_range: str = ""
+    """One of `RANGES`."""
 
     def __post_init__(self) -> None:
         check_integer("video.width", self.width, 1, MAX_SIDE)
@@ -44,6 +78,7 @@ class VideoFormat:
         check_choice("video.pixelFormat", self.pixel_format, PIXEL_FORMATS)
         object.__setattr__(self, "frame_rate", exact_rate(self.frame_rate, "video.frameRate"))
         self._check_scan()
+        self._check_colours()
         if self.capacity > MAX_BYTES:
             raise FormatError("video.height", f"a picture has {self.capacity} bytes, the most is {MAX_BYTES}")
 
@@ -57,6 +92,20 @@ class VideoFormat:
             )
         elif self.field_order:
             raise FormatError("video.fieldOrder", f"{self.scan} video has no field order; leave it out")
+
+    def _check_colours(self) -> None:
+        for name, value, allowed in self._colours():
+            if value:
+                check_choice(f"video.{name}", value, allowed)
+        if self.colorimetry == "BT2100" and self.signal_range == "FULLPROTECT":
+            raise FormatError("video.range", "BT2100 is NARROW or FULL, never FULLPROTECT")
+
+    def _colours(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        return (
+            ("colorimetry", self.colorimetry, COLORIMETRIES),
+            ("transferCharacteristic", self.transfer_characteristic, TRANSFER_CHARACTERISTICS),
+            ("range", self.signal_range, RANGES),
+        )
 
     @property
     def capacity(self) -> int:
@@ -87,7 +136,8 @@ class VideoFormat:
             "pixelFormat": self.pixel_format,
             "scan": self.scan,
         }
-        return {"video": spec | ({"fieldOrder": self.field_order} if self.field_order else {})}
+        spec |= {"fieldOrder": self.field_order} if self.field_order else {}
+        return {"video": spec | {name: value for name, value, _ in self._colours() if value}}
 
     @classmethod
     def from_fields(cls, spec: object) -> Self:
@@ -97,8 +147,9 @@ class VideoFormat:
         rate = exact_rate(fields.needed("frameRate"), "video.frameRate")
         pixel_format = fields.text("pixelFormat")
         scan, field_order = fields.text("scan", "progressive"), fields.text("fieldOrder", "")
+        colours = [fields.text(name, "") for name in ("colorimetry", "transferCharacteristic", "range")]
         fields.finish()
-        return cls(width, height, rate, pixel_format, scan, field_order)
+        return cls(width, height, rate, pixel_format, scan, field_order, *colours)
 
 
 @lru_cache(maxsize=256)

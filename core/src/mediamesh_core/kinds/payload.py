@@ -23,7 +23,7 @@ from mediamesh_core.formats import (
 from mediamesh_core.formats.audio import MAX_CHANNELS, MAX_SAMPLE_RATE, MAX_SAMPLES
 from mediamesh_core.formats.encoded import ALIGNMENTS, MAX_EXTRADATA
 from mediamesh_core.formats.fields import MAX_BYTES
-from mediamesh_core.formats.video import FIELD_ORDERS, MAX_SIDE, SCANS
+from mediamesh_core.formats.video import COLORIMETRIES, FIELD_ORDERS, MAX_SIDE, RANGES, SCANS, TRANSFER_CHARACTERISTICS
 from mediamesh_core.kinds.base import Model, refuse
 from mediamesh_core.kinds.schema import integer, integer_or_text, text, words
 
@@ -78,6 +78,12 @@ class Video(_Described):
     """progressive (if left out), interlaced (both fields of a picture in one frame) or psf."""
     field_order: Annotated[str, words(FIELD_ORDERS)] | None = None
     """Of interlaced video: tff (if left out) or bff."""
+    colorimetry: Annotated[str, words(COLORIMETRIES)] | None = None
+    """As ST 2110-20 names it; unknown if left out."""
+    transfer_characteristic: Annotated[str, words(TRANSFER_CHARACTERISTICS)] | None = None
+    """TCS of ST 2110-20; unknown if left out."""
+    range: Annotated[str, words(RANGES)] | None = None
+    """RANGE of ST 2110-20: NARROW, FULLPROTECT (not of BT2100) or FULL; unknown if left out."""
 
 
 class Audio(_Described):

@@ -158,6 +158,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "only interlaced video has a field order; leave it out",
             ".fieldOrder",
         ),
+        Rule(
+            "!has(self.colorimetry) || !has(self.range) || self.colorimetry != 'BT2100' || self.range != 'FULLPROTECT'",
+            "BT2100 is NARROW or FULL, never FULLPROTECT",
+            ".range",
+        ),
     ),
     "Audio": (
         Rule(

@@ -22,7 +22,7 @@ def rate_between(frames: int, seconds: float, frames_later: int, seconds_later: 
 
 def shown_rate(rate: float, nominal: Fraction | None, before: str) -> str:
     """Return how `rate` is shown where `before` was shown until now."""
-    rate = min(rate, _MOST) if rate >= _LEAST else 0.0
+    rate = max(0.0, min(rate, _MOST))
     if nominal is not None:
         far = abs(rate / float(nominal) - 1)
         promised = f"{float(nominal):.2f}".rstrip("0").rstrip(".") + _UNIT
@@ -49,7 +49,7 @@ def _step(value: float) -> float:
 
 
 def _two_digits(rate: float) -> str:
-    if rate == 0:
+    if rate < _LEAST:
         return "0"
     step = _step(rate)
     rounded = round(rate / step) * step

@@ -12,19 +12,26 @@ from collections.abc import Iterator, Sequence
 from mediamesh_core.formats import VideoFormat
 from mediamesh_core.formats.pixels import PlaneRule
 
-_SUBSAMPLED = {"YCbCr-4:2:2": ("yuv422p", 2), "YCbCr-4:4:4": ("yuv444p", 1), "YCbCr-4:2:0": ("yuv420p", 2)}
+_SUBSAMPLED = {"YCbCr-4:2:2": 2, "YCbCr-4:4:4": 1, "YCbCr-4:2:0": 2}
+_FAMILIES = {
+    "YCbCr-4:2:2": ("yuv422p", ("Y", "Cb", "Cr")),
+    "YCbCr-4:4:4": ("yuv444p", ("Y", "Cb", "Cr")),
+    "YCbCr-4:2:0": ("yuv420p", ("Y", "Cb", "Cr")),
+    "RGB": ("gbrp", ("G", "B", "R")),
+    "KEY": ("gray", ("Y",)),
+}
 
 
 def planar_name(format: VideoFormat) -> str:
     """Return FFmpeg's planar pixel format of the same samples."""
-    family = "gbrp" if format.pixels.sampling == "RGB" else _SUBSAMPLED[format.pixels.sampling][0]
+    family, _ = _FAMILIES[format.pixels.sampling]
     return family if format.pixels.depth == 8 else f"{family}{format.pixels.depth}le"
 
 
 def planes(payload: memoryview, format: VideoFormat) -> list[tuple[bytes, int]]:
     """Return each plane's rows without padding, and the bytes of a row."""
     (plane,), (rule,) = format.planes, format.pixels.planes
-    names = ("G", "B", "R") if format.pixels.sampling == "RGB" else ("Y", "Cb", "Cr")
+    _, names = _FAMILIES[format.pixels.sampling]
     found: dict[str, list[bytes]] = {name: [] for name in names}
     for start in range(0, plane.size, plane.stride):
         samples = _samples(payload[start : start + plane.stride], rule, format.pixels.depth)
@@ -61,7 +68,7 @@ def _woven(even: Sequence[int], odd: Sequence[int]) -> list[int]:
 
 
 def _width(name: str, format: VideoFormat) -> int:
-    step = _SUBSAMPLED[format.pixels.sampling][1] if name in {"Cb", "Cr"} else 1
+    step = _SUBSAMPLED[format.pixels.sampling] if name in {"Cb", "Cr"} else 1
     return -(-format.width // step)
 
 
