@@ -28,7 +28,7 @@ demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headle
 
 test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these; LONG=1: crowds, storms and hand-overs in full
 	@.ci/apt dpdk-dev librte-net-memif23 chromium || true
-	@MEDIAMESH_LONG=$(LONG) python -m pytest -q $(ARGS)
+	@MEDIAMESH_LONG=$(LONG) python -m pytest -q $(or $(ARGS),-n 2 --dist loadfile)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory asan)
 
 check: $(SYNCED) ## format, lint, types, stubs, imports, generated files

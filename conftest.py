@@ -19,9 +19,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 PATIENCE = 5.0
 MARK = "MEDIAMESH_TEST_SESSION"
@@ -169,3 +171,13 @@ def free_dir() -> Iterator[Path]:
 def _short_folder() -> str:
     chosen = tempfile.gettempdir()
     return chosen if len(chosen) < LONGEST_FOLDER else "/tmp"  # noqa: S108  (mkdtemp makes it private)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Give a worker whole files, and all tests with DPDK to the same one: each keeps a core busy by itself."""
+    return _FilesAndDpdk(config, log)
+
+
+class _FilesAndDpdk(LoadFileScheduling):  # type: ignore[misc]  # it ships no types
+    def _split_scope(self, nodeid: str) -> str:
+        return "dpdk" if "dpdk" in nodeid else str(super()._split_scope(nodeid))
