@@ -26,6 +26,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.sessions = Sessions(lambda: self.now, self.world.created, lambda *_: None)
         self.outlook = Outlook(self.world, self.sessions, lambda: self.now)
+        self.outlook.begin()
 
     def furnish(self) -> None:
         """Put in one connection with its pods on node-a, and a second node."""

@@ -68,6 +68,15 @@ def test_what_is_deleted_before_the_watch_saw_it_is_not_waited_for(world: World)
     asyncio.run(scene())
 
 
+def test_what_has_come_and_gone_under_way_is_not_waited_for(world: World) -> None:
+    world.put_pod(pod())
+    world.drop_pod(pod())
+    asyncio.run(census.complete(world, Register(pods={"uid-camera-0"})))
+    assert (world.complete, world.gone) == (True, set())
+    world.drop_pod(pod())
+    assert world.gone == set()
+
+
 def test_an_api_server_that_is_away_is_asked_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         register = Register()

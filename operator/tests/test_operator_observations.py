@@ -37,6 +37,11 @@ def test_what_a_node_says_of_a_connection() -> None:
     )
 
 
+def test_counters_beyond_reason_fit_into_a_status() -> None:
+    found = seen(agents_pb2.Report(hub=hub(2**64 - 1)))
+    assert sum(each.frames for each in found.attachments) * 4096 < 2**54
+
+
 def test_another_plan_than_the_newest_is_not_in_force() -> None:
     assert not seen(agents_pb2.Report(hub=hub()), "other").in_force
     assert not seen(agents_pb2.Report(hub=hub_pb2.Observed()), "").in_force

@@ -7,7 +7,6 @@ from operator_bodies import agent_pod, connection, node, pod
 from operator_scenes import CAM, Scene
 
 from mediamesh_operator.sessions import GRACE
-from mediamesh_protos import plan_pb2
 
 
 def furnished(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -27,7 +26,7 @@ def furnished(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[]
 @furnished
 async def test_an_agent_that_comes_gets_its_plan_when_it_has_reported(scene: Scene) -> None:
     session = scene.connect()
-    assert scene.outlook.plan() == {CAM}
+    assert _looks(scene) == {CAM}
     scene.report(session)
     scene.outlook.offer(["node-a"])
     sent = await session.next_plan()
@@ -52,12 +51,12 @@ async def test_of_a_change_only_those_whom_it_touches_are_told(scene: Scene) -> 
     scene.outlook.plan()
     scene.report(a)
     scene.report(b)
-    scene.outlook.offer()
+    scene.outlook.offer(scene.world.nodes)
     await a.next_plan()
     await b.next_plan()
     scene.world.put_pod(pod("wall-1", app="wall"))
-    assert scene.outlook.plan() == {CAM, "studio/cam2"}  # its sinks are on another node, and there is one more
-    scene.outlook.offer()
+    assert _looks(scene) == {CAM, "studio/cam2"}  # its sinks are on another node, and there is one more
+    scene.outlook.offer(scene.world.nodes)
     assert len((await a.next_plan()).flows[0].sinks[0].endpoint.folders) == 2
     waiting = asyncio.create_task(b.next_plan())
     await asyncio.sleep(0)
@@ -107,8 +106,15 @@ async def test_what_a_node_says_is_seen_and_told_once(scene: Scene) -> None:
 
 def _digest(scene: Scene) -> str:
     """Return the digest of node-a's plan."""
-    messages: dict[str, plan_pb2.NodePlan] = dict(scene.outlook._messages.current)
-    return messages["node-a"].digest
+    message = scene.outlook._messages.of("node-a")
+    assert message is not None
+    return message.digest
+
+
+def _looks(scene: Scene) -> frozenset[str]:
+    """Plan, and return the connections to be looked at."""
+    changed = scene.outlook.plan()
+    return changed.connections if changed else frozenset()
 
 
 @furnished
@@ -118,7 +124,7 @@ async def test_another_plan_is_not_in_force_until_the_node_says_so(scene: Scene)
     scene.report(session, _digest(scene))
     scene.outlook.hear("node-a")
     scene.world.put_pod(pod("wall-1", app="wall"))
-    assert scene.outlook.plan() == {CAM}
+    assert _looks(scene) == {CAM}
     seen = scene.outlook.seen(CAM)
     assert seen is not None
     assert not seen.in_force
@@ -134,10 +140,21 @@ async def test_a_new_leader_says_nothing_of_nodes_it_has_not_heard_yet(scene: Sc
     assert verdict.reason == ""
     assert scene.outlook.seen(CAM) is None
     scene.settle()
-    assert scene.outlook.plan() == {CAM}
+    assert _looks(scene) == {CAM}
     verdict = scene.outlook.verdict(CAM)
     assert verdict is not None
     assert (verdict.reason, verdict.node) == ("NoAgent", "node-a")
+
+
+@furnished
+async def test_a_replica_that_has_waited_long_gives_agents_their_time_when_it_leads(scene: Scene) -> None:
+    scene.settle()
+    assert not scene.outlook.beginning
+    scene.outlook.begin()
+    scene.outlook.plan()
+    verdict = scene.outlook.verdict(CAM)
+    assert verdict is not None
+    assert verdict.reason == ""
 
 
 @furnished
@@ -151,7 +168,7 @@ async def test_a_short_break_of_a_stream_is_not_told(scene: Scene) -> None:
     assert scene.outlook.plan() is None
     assert scene.outlook.hear("node-a") == set()
     scene.now += GRACE
-    assert CAM in (scene.outlook.plan() or ())
+    assert CAM in _looks(scene)
     scene.outlook.hear("node-a")
     assert scene.outlook.seen(CAM) is None
 
@@ -177,6 +194,6 @@ async def test_a_node_that_goes_takes_its_view_with_it(scene: Scene) -> None:
     scene.outlook.hear("node-a")
     scene.world.drop_node(node("node-a"))
     scene.world.drop_pod(agent_pod("node-a"))
-    assert CAM in (scene.outlook.plan() or ())
+    assert CAM in _looks(scene)
     assert scene.outlook.connections_of("node-a") == frozenset()
     assert scene.outlook.seen(CAM) is None

@@ -49,11 +49,11 @@ def test_only_what_has_changed_is_made_anew() -> None:
     assert second["node-a"].digest != first["node-a"].digest
     assert second["node-b"] is first["node-b"]
     assert second["node-b"].revision == 5
-    assert messages.current == second
+    assert messages.of("node-b") is second["node-b"]
 
 
 def test_nodes_that_are_gone_are_forgotten() -> None:
     messages = PlanMessages()
     messages.made_of({"node-a": plan(flow())})
     assert messages.made_of({}) == {}
-    assert messages.current == {}
+    assert messages.of("node-a") is None

@@ -11,16 +11,17 @@ from mediamesh_operator.workqueue import WorkQueue
 
 def test_the_worker_plans_offers_and_passes_on_who_is_to_be_looked_at() -> None:
     async def play() -> None:
-        scene, metrics, told = Scene(), Metrics(), list[str]()
+        scene, metrics, told, nodes = Scene(), Metrics(), list[str](), set[str]()
         scene.furnish()
         queue: WorkQueue[Key] = WorkQueue(asyncio.get_running_loop().time)
-        running = asyncio.create_task(Reconciler(scene.outlook, queue, metrics, told.append).run())
+        running = asyncio.create_task(Reconciler(scene.outlook, queue, metrics, told.append, nodes.add).run())
         session = scene.connect()
         scene.report(session)
         queue.add(("agent", "node-a"))
         sent = await session.next_plan()
         assert sent.revision == 5
         assert told == [CAM]
+        assert nodes == {"node-a", "node-b"}
 
         scene.report(session, sent.digest)
         queue.add(("agent", "node-a"))

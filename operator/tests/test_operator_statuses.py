@@ -86,7 +86,7 @@ def test_a_flow_that_flows_is_ready_and_then_writes_nothing() -> None:
         session = scene.connect()
         scene.outlook.plan()
         scene.report(session)
-        scene.outlook.offer()
+        scene.outlook.offer(scene.world.nodes)
         digest = (await session.next_plan()).digest
         for number in range(20):
             scene.now += 5

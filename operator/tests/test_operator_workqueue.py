@@ -63,11 +63,21 @@ def test_a_change_is_looked_at_though_the_key_still_waits_after_a_failure() -> N
     assert len(work) == 0
 
 
-def test_of_two_times_the_sooner_counts() -> None:
+def test_a_look_at_a_certain_time_takes_place_whatever_happens_before() -> None:
     work = agenda()
-    work.add_at("key", 5.0)
     work.add_at("key", 9.0)
-    assert work.due() == 5.0
+    work.add("key", 1.0)
+    assert work.take(1.0 + CALM) == {"key"}
+    assert work.due() == 9.0
+    assert work.take(9.0) == {"key"}
+    assert len(work) == 0
+
+
+def test_of_two_times_the_last_counts() -> None:
+    work = agenda()
+    work.add_at("key", 9.0)
+    work.add_at("key", 5.0)
+    assert work.due() == 9.0
     assert len(work) == 1
 
 

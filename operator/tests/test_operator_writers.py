@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from mediamesh_testing.waiting import eventually
 
-from mediamesh_operator.errors import ApiForbidden, ApiUnreachable, ObjectMissing, OperatorError
+from mediamesh_operator.errors import ApiForbidden, ApiUnreachable, ObjectMissing
 from mediamesh_operator.metrics import Metrics
 from mediamesh_operator.writers import AT_ONCE, Writer
 
@@ -14,7 +14,7 @@ class Desk:
     def __init__(self) -> None:
         self.metrics = Metrics()
         self.writer = Writer("Thing", self.write, self.metrics.writes)
-        self.failures: list[OperatorError] = []
+        self.failures: list[Exception] = []
         self.written: list[str] = []
         self.busy = self.most = 0
         self.changed = True
@@ -73,6 +73,14 @@ def test_what_fails_comes_back(caplog: pytest.LogCaptureFixture) -> None:
     played(it, ["one"], 1)
     assert (it.count("ApiUnreachable"), it.count("ApiForbidden"), it.count("written")) == (1, 1, 1)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_an_error_of_ours_costs_one_object_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    it = desk()
+    it.failures = [ValueError("a bug")]
+    played(it, ["one", "two", "three"], 3)
+    assert (it.count("Bug"), it.count("written")) == (1, 3)
+    assert "a bug" in caplog.text
 
 
 def test_what_is_gone_is_let_go() -> None:

@@ -58,10 +58,11 @@ async def complete(world: World, register: Register) -> None:
     """Wait until `world` has everything that a list taken now has."""
     while any([await _missing(world, register, kind) for kind in register.kinds]):
         pass
+    world.settle()
 
 
 async def _missing(world: World, register: Register, kind: str) -> set[str]:
-    """Return what is listed and does not come within a moment; it may have been deleted meanwhile."""
+    """Return what is listed and was not told of within a moment: it may have gone before the watch began."""
     try:
         listed = {uid async for uid in register.uids(kind)}
     except OperatorError as error:
@@ -69,10 +70,10 @@ async def _missing(world: World, register: Register, kind: str) -> set[str]:
         await asyncio.sleep(_RETRY)
         return {kind}
     for _ in range(_LOOKS):
-        if listed <= world.uids(kind):
-            return set()
+        if not (missing := listed - world.uids(kind) - world.gone):
+            return missing
         await asyncio.sleep(LOOK)
-    return listed - world.uids(kind)
+    return listed - world.uids(kind) - world.gone
 
 
 async def keep(

@@ -5,6 +5,7 @@ decision. Of kopf this uses the watching alone, with its lists, bookmarks and re
 and posts nothing. Retries and backoff are the queue's; what a broken watch has missed, the `census` finds.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -23,14 +24,21 @@ Event = Mapping[str, Any]
 """`type`: None (from a list), ADDED, MODIFIED or DELETED; `object`: the body."""
 
 
-async def watch(world: World, changed: Callable[[str, str], None], pod_fields: str) -> None:
-    """Keep `world` as the cluster is, and tell `changed` the kind and name of what is another; until cancelled."""
+async def watch(world: World, changed: Callable[[str, str], None], pod_fields: str, begun: Callable[[], None]) -> None:
+    """Keep `world` as the cluster is, and tell `changed` the kind and name of what is another; until cancelled.
+
+    `begun` is called once kopf has taken the signals of the process, so that they can be taken back.
+    """
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     edge = Edge(world, changed)
     _register(registry, edge)
     settings = _settings(pod_fields)
-    await kopf.operator(registry=registry, settings=settings, identity=_NAME, standalone=True, clusterwide=True)
+    tasks = await kopf.spawn_tasks(
+        registry=registry, settings=settings, identity=_NAME, standalone=True, clusterwide=True
+    )
+    begun()
+    await kopf.run_tasks(tasks, ignored=asyncio.all_tasks() - set(tasks))
 
 
 def _register(registry: kopf.OperatorRegistry, edge: "Edge") -> None:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mediamesh_operator.events import Recorder
 from mediamesh_operator.identity import AgentRule
 from mediamesh_operator.landscape import HEARING
 from mediamesh_operator.metrics import Metrics, Picture
+from mediamesh_operator.nodes import MediaNodes
 from mediamesh_operator.options import AUDIENCE, Options
 from mediamesh_operator.outlook import Outlook
 from mediamesh_operator.reconciler import Key, Reconciler
@@ -37,27 +38,30 @@ log = logging.getLogger(__name__)
 class Leading:
     """The leader's parts, wired together."""
 
-    def __init__(self, options: Options, api: storage.Api, metrics: Metrics) -> None:
+    def __init__(self, options: Options, api: storage.Api, metrics: Metrics, take_signals: Callable[[], None]) -> None:
         self.serving = False
         """Agents are served."""
         self._options = options
         self._api = api
         self._metrics = metrics
+        self._take_signals = take_signals
         self._store = storage.KindStore(api)
         self._queue: WorkQueue[Key] = WorkQueue(time.monotonic)
         self._world = World(f"{options.namespace}/{options.agent_service_account}", options.root)
         self._sessions = Sessions(time.monotonic, self._world.created, self._agent_changed)
         self._outlook = Outlook(self._world, self._sessions, time.monotonic)
         self._recorder = Recorder(storage.EventStore(api), options.identity, _now)
-        self._statuses = Statuses(self._world, self._outlook, self._store, self._recorder, _now)
-        self._writer = Writer("MediaConnection", self._statuses.write, metrics.writes)
-        self._worker = Reconciler(self._outlook, self._queue, metrics, self._writer.look)
+        statuses = Statuses(self._world, self._outlook, self._store, self._recorder, _now)
+        nodes = MediaNodes(self._world, self._sessions, self._outlook, self._store, _now)
+        self._connections = Writer("MediaConnection", statuses.write, metrics.writes)
+        self._nodes = Writer("MediaNode", nodes.write, metrics.writes)
+        self._worker = Reconciler(self._outlook, self._queue, metrics, self._connections.look, self._nodes.look)
 
     def picture(self) -> Picture:
         """Return what the metrics show."""
         return Picture(
             leader=True,
-            queue_depth=len(self._queue) + len(self._writer),
+            queue_depth=len(self._queue) + len(self._connections) + len(self._nodes),
             agents=len(self._sessions),
             conditions=self._conditions(),
         )
@@ -72,7 +76,7 @@ class Leading:
         shown = Shown(self._certificates())
         await shown.load()
         await census.kinds_served(self._store)
-        watch = handlers.watch(self._world, self._changed, storage.POD_FIELDS)
+        watch = handlers.watch(self._world, self._changed, storage.POD_FIELDS, self._take_signals)
         try:
             await until_one_ends(never_ending("the watch", watch), self._serve(shown))
         finally:
@@ -81,13 +85,16 @@ class Leading:
     async def _serve(self, shown: Shown) -> None:
         await census.complete(self._world, self._store)
         log.info("the cluster is known", extra=self._world.sizes())
+        self._outlook.begin()
         self._worker.round(frozenset())
-        self._queue.add_later(("census", "agents"), HEARING)
+        for node in self._world.nodes:
+            self._queue.add_later(("node", node), HEARING)
         async with self._port(shown):
             self.serving = True
             await until_one_ends(
                 self._worker.run(),
-                self._writer.run(),
+                self._connections.run(),
+                self._nodes.run(),
                 self._recorder.run(),
                 census.keep(self._world, self._store, self._changed),
                 shown.follow(),

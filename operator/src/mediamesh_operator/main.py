@@ -38,19 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _operate(options: Options) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _take_signals(stop)
     metrics = Metrics()
     async with storage.connected() as api:
         leases = storage.LeaseStore(api, options.namespace, options.lease)
         candidate = Candidate(leases, options.lease, options.identity, time.monotonic)
-        leading = Leading(options, api, metrics)
+        leading = Leading(options, api, metrics, lambda: _take_signals(stop))
         metrics.show(lambda: leading.picture() if candidate.leading else Picture())
         async with health.serving(options.http, lambda: _unready(candidate, leading), metrics.registry):
             try:
                 await candidate.lead(leading.run, stop)
             finally:
                 _end_soon()
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 def _unready(candidate: Candidate, leading: Leading) -> str:

@@ -14,6 +14,8 @@ from mediamesh_protos import agents_pb2, hub_pb2
 
 STRETCH: Final = 4.0
 _POD_FOLDER: Final = "pods/"
+_MOST: Final = 2**40
+"""Frames of one attachment; all of an endpoint together must fit into a status, whatever an agent says."""
 _NOTABLE: Final = 0.02
 """Share by which a rate has to change before anybody looks."""
 
@@ -76,7 +78,8 @@ def notable(before: Observation, now: Observation) -> bool:
 
 def _attachments(flow: hub_pb2.ObservedFlow) -> tuple[SeenAttachment, ...]:
     return tuple(
-        SeenAttachment(each.endpoint, _pod_uid(each.folder), each.frames, each.dropped) for each in flow.attachments
+        SeenAttachment(each.endpoint, _pod_uid(each.folder), min(each.frames, _MOST), min(each.dropped, _MOST))
+        for each in flow.attachments
     )
 
 

@@ -28,6 +28,15 @@ class _View:
     seen: dict[str, Observation] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What is to be looked at after a new plan."""
+
+    connections: frozenset[str]
+    """By full name."""
+    nodes: frozenset[str]
+
+
 class Outlook:
     """The plans and the reports, held against each other."""
 
@@ -35,13 +44,22 @@ class Outlook:
         self._world = world
         self._sessions = sessions
         self._clock = clock
-        self._hearing_until = clock() + HEARING
+        self._hearing_until = float("-inf")
         self._basis: object = None
         self._plans = Plans({}, {})
         self._messages = PlanMessages()
         self._digests: dict[str, str] = {}
         self._flows: dict[str, frozenset[str]] = {}
         self._views: dict[str, _View] = {}
+
+    def begin(self) -> None:
+        """Give agents from now on the time to come: a replica may have waited for days until it leads."""
+        self._hearing_until = self._clock() + HEARING
+
+    @property
+    def beginning(self) -> bool:
+        """Whether the leader has begun so lately that agents may not have come yet."""
+        return self._clock() < self._hearing_until
 
     def connections_of(self, node: str) -> frozenset[str]:
         """Return the full names of the connections that a node's plan has."""
@@ -62,22 +80,22 @@ class Outlook:
         view = self._views.get(verdict.node) if verdict else None
         return view.seen.get(name) if view else None
 
-    def plan(self) -> set[str] | None:
-        """Plan anew; return the connections that are to be looked at. None: nothing changed that plans depend on."""
-        ready = ready_nodes(self._world, self._sessions, beginning=self._clock() < self._hearing_until)
+    def plan(self) -> Changed | None:
+        """Plan anew; return what is to be looked at. None: nothing changed that plans depend on."""
+        ready = ready_nodes(self._world, self._sessions, beginning=self.beginning)
         basis = self._world.version, ready
         if basis == self._basis:
             return None
         before, self._basis = self._plans, basis
         self._plans = planned(self._world, self._sessions, ready)
-        changed = {name for name, verdict in self._plans.verdicts.items() if before.verdicts.get(name) != verdict}
-        return changed | self._take_messages()
+        verdicts = {name for name, verdict in self._plans.verdicts.items() if before.verdicts.get(name) != verdict}
+        nodes = self._take_messages()
+        return Changed(frozenset(verdicts.union(*map(self.hear, nodes))), frozenset(nodes))
 
-    def offer(self, nodes: Iterable[str] | None = None) -> None:
-        """Offer the agents of these nodes, or of all, their plans."""
-        messages = self._messages.current
-        for node in messages if nodes is None else nodes:
-            session, message = self._sessions.get(node), messages.get(node)
+    def offer(self, nodes: Iterable[str]) -> None:
+        """Offer the agents of these nodes their plans."""
+        for node in nodes:
+            session, message = self._sessions.get(node), self._messages.of(node)
             if session is not None and message is not None:
                 session.offer(message)
 
@@ -95,8 +113,8 @@ class Outlook:
         view.seen = observations(heard.report, wanted, digest, view.rates.rates)
         return {name for name, now in view.seen.items() if name not in before or notable(before[name], now)}
 
-    def _take_messages(self) -> set[str]:
-        """Make the plans' messages; return the connections of nodes whose plan is another."""
+    def _take_messages(self) -> list[str]:
+        """Make the plans' messages; return the nodes whose plan is another."""
         messages = self._messages.made_of(self._plans.nodes)
         digests = {node: message.digest for node, message in messages.items()}
         changed = [node for node, digest in digests.items() if self._digests.get(node) != digest]
@@ -104,7 +122,7 @@ class Outlook:
         self._flows = {node: _connections(plan) for node, plan in self._plans.nodes.items()}
         for gone in self._views.keys() - self._flows.keys():
             del self._views[gone]
-        return set().union(*(self.hear(node) for node in changed))
+        return changed
 
 
 def _connections(plan: NodePlan) -> frozenset[str]:

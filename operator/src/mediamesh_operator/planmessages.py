@@ -22,17 +22,16 @@ class PlanMessages:
     _plans: dict[str, tuple[NodePlan, plan_pb2.NodePlan]] = field(default_factory=dict)
     _flows: dict[str, tuple[FlowPlan, plan_pb2.FlowPlan]] = field(default_factory=dict)
 
-    @property
-    def current(self) -> Mapping[str, plan_pb2.NodePlan]:
-        """Those of the last round, by node."""
-        return {node: message for node, (_, message) in self._plans.items()}
+    def of(self, node: str) -> plan_pb2.NodePlan | None:
+        """Return that of a node in the last round."""
+        return self._plans[node][1] if node in self._plans else None
 
     def made_of(self, plans: Mapping[str, NodePlan]) -> Mapping[str, plan_pb2.NodePlan]:
         """Return the message of every plan, by node."""
         self._plans = {node: self._plan(replace(plan, revision=0), plan.revision) for node, plan in plans.items()}
         flows = (flow.connection for plan, _ in self._plans.values() for flow in plan.flows)
         self._flows = {connection: self._flows[connection] for connection in flows}
-        return self.current
+        return {node: message for node, (_, message) in self._plans.items()}
 
     def _plan(self, plan: NodePlan, revision: int) -> tuple[NodePlan, plan_pb2.NodePlan]:
         known = self._plans.get(plan.node)

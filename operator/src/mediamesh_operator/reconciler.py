@@ -10,17 +10,20 @@ wrote it, maybe we. All others only say that a plan may be another.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from typing import Final
 
 from mediamesh_operator.metrics import Metrics
-from mediamesh_operator.outlook import Outlook
+from mediamesh_operator.outlook import Changed, Outlook
 from mediamesh_operator.workqueue import WorkQueue
 
 Key = tuple[str, str]
+_NOTHING: Final = Changed(frozenset(), frozenset())
 
 
 class Reconciler:
-    """The worker; `connections` is told the names of those to be looked at."""
+    """The worker; `connections` and `nodes` are told the names of those to be looked at."""
 
     def __init__(
         self,
@@ -28,11 +31,13 @@ class Reconciler:
         queue: WorkQueue[Key],
         metrics: Metrics,
         connections: Callable[[str], None],
+        nodes: Callable[[str], None],
     ) -> None:
         self._outlook = outlook
         self._queue = queue
         self._metrics = metrics
         self._connections = connections
+        self._nodes = nodes
 
     async def run(self) -> None:
         """Work off what is due, again and again."""
@@ -44,12 +49,18 @@ class Reconciler:
 
     def round(self, batch: frozenset[Key]) -> None:
         """Work off a batch."""
-        planned = self._outlook.plan()
-        if planned is not None:
-            self._outlook.offer()
-        agents = {name for kind, name in batch if kind == "agent"}
-        heard = [self._outlook.hear(node) for node in agents]
-        self._outlook.offer(agents)
-        touched = {name for kind, name in batch if kind == "connection"}
-        for name in touched.union(planned or (), *heard):
+        named = _by_kind(batch)
+        planned = self._outlook.plan() or _NOTHING
+        self._outlook.offer(planned.nodes | named["agent"])
+        heard = [self._outlook.hear(node) for node in named["agent"]]
+        for name in named["connection"].union(planned.connections, *heard):
             self._connections(name)
+        for name in named["agent"] | named["node"] | named["medianode"] | planned.nodes:
+            self._nodes(name)
+
+
+def _by_kind(batch: frozenset[Key]) -> defaultdict[str, set[str]]:
+    named: defaultdict[str, set[str]] = defaultdict(set)
+    for kind, name in batch:
+        named[kind].add(name)
+    return named

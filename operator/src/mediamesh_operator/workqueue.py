@@ -3,7 +3,8 @@
 A key that is added twice is there once, so a burst costs one round of work. A batch is taken when nothing was added
 for `CALM` seconds, and at the latest `LONGEST` seconds after its first key, so that neither a burst nor a steady
 stream of changes delays anybody for long. A key whose work failed comes back after a delay that doubles each time;
-one that is added anew meanwhile is due at once, since the change may be what mends it.
+one that is added anew meanwhile is due at once, since the change may be what mends it. A look that was asked for at
+a certain time takes place then, whatever happens to the key before.
 
 `Agenda` is the rule, with the time as an argument; `WorkQueue` is the same with a clock and somebody who waits.
 """
@@ -30,10 +31,11 @@ class Agenda(Generic[K]):
     _first: float = 0.0
     _last: float = 0.0
     _later: dict[K, float] = field(default_factory=dict)
+    _retries: dict[K, float] = field(default_factory=dict)
     _failures: dict[K, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self._dirty | self._later.keys())
+        return len(self._dirty | self._later.keys() | self._retries.keys())
 
     def add(self, key: K, now: float) -> None:
         """Make `key` part of the next batch."""
@@ -43,14 +45,14 @@ class Agenda(Generic[K]):
         self._last = now
 
     def add_at(self, key: K, when: float) -> None:
-        """Make `key` due at `when`, or when it already was, if that is sooner."""
-        self._later[key] = min(when, self._later.get(key, when))
+        """Make `key` due at `when`; of several times the last counts."""
+        self._later[key] = max(when, self._later.get(key, when))
 
     def failed(self, key: K, now: float) -> None:
         """Bring `key` back, later each time it fails in succession."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_at(key, now + min(FIRST_RETRY * 2**failures, LONGEST_RETRY))
+        self._retries[key] = now + min(FIRST_RETRY * 2**failures, LONGEST_RETRY)
 
     def succeeded(self, key: K) -> None:
         """Forget that `key` ever failed."""
@@ -58,7 +60,7 @@ class Agenda(Generic[K]):
 
     def due(self) -> float | None:
         """Return when the next batch can be taken; None: there is nothing to do."""
-        times = list(self._later.values())
+        times = [*self._later.values(), *self._retries.values()]
         if self._dirty:
             times.append(min(self._last + CALM, self._first + LONGEST))
         return min(times, default=None)
@@ -68,11 +70,11 @@ class Agenda(Generic[K]):
         when = self.due()
         if when is None or now < when:
             return frozenset()
-        ripe = {key for key, at in self._later.items() if at <= now}
+        ripe = {key for times in (self._later, self._retries) for key, at in times.items() if at <= now}
         batch = frozenset(self._dirty | ripe)
         self._dirty.clear()
-        for key in batch:
-            self._later.pop(key, None)
+        self._later = {key: at for key, at in self._later.items() if at > now}
+        self._retries = {key: at for key, at in self._retries.items() if key not in batch}
         return batch
 
 

@@ -34,6 +34,10 @@ class World:
     media_nodes: dict[str, MediaNode] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
     """Uids by name."""
+    gone: set[str] = field(default_factory=set)
+    """Uids of what was dropped before the world was complete."""
+    complete: bool = False
+    """Everything that a list has has been told of."""
 
     def put_connection(self, body: Body) -> str:
         """Keep a connection; return its full name."""
@@ -48,6 +52,7 @@ class World:
 
     def drop_connection(self, body: Body) -> str:
         """Forget a connection; return its full name."""
+        self._note(body)
         name = objects.full_name(body)
         if name in self.connections and self.connections[name].uid == body["metadata"]["uid"]:
             del self.connections[name]
@@ -66,6 +71,7 @@ class World:
 
     def drop_node(self, body: Body) -> bool:
         """Forget a node; return whether that makes a difference."""
+        self._note(body)
         name = str(body["metadata"]["name"])
         if name not in self.nodes or self.nodes[name].uid != body["metadata"]["uid"]:
             return False
@@ -84,6 +90,7 @@ class World:
 
     def drop_pod(self, body: Body) -> bool:
         """Forget a pod; return whether that can make a difference."""
+        self._note(body)
         known = self.pods.pop(str(body["metadata"]["uid"]), None)
         return known is not None and self._matters(known)
 
@@ -95,6 +102,7 @@ class World:
 
     def drop_media_node(self, body: Body) -> str:
         """Forget a MediaNode; return its name."""
+        self._note(body)
         name = str(body["metadata"]["name"])
         if name in self.media_nodes and self.media_nodes[name].uid == body["metadata"]["uid"]:
             del self.media_nodes[name]
@@ -106,6 +114,7 @@ class World:
 
     def drop_network(self, body: Body) -> None:
         """Forget a MediaNetwork."""
+        self._note(body)
         self.networks.pop(str(body["metadata"]["name"]), None)
 
     def uids(self, plural: str) -> set[str]:
@@ -119,6 +128,15 @@ class World:
             if uid in gone:
                 del table[name]
         self.version += 1
+
+    def settle(self) -> None:
+        """Say that the world is complete."""
+        self.gone.clear()
+        self.complete = True
+
+    def _note(self, body: Body) -> None:
+        if not self.complete:
+            self.gone.add(str(body["metadata"]["uid"]))
 
     def sizes(self) -> dict[str, int]:
         """Return how many there are of each kind."""

@@ -60,4 +60,8 @@ class Writer:
                 told = {"kind": self._kind, "name": name, "reason": error.reason, "detail": error.message}
                 log.log(level, "an object could not be written", extra={"object": told})
                 return False
+            except Exception:
+                self._writes.labels(self._kind, "Bug").inc()
+                log.exception("an object cannot be written", extra={"object": {"kind": self._kind, "name": name}})
+                return False
         return True
