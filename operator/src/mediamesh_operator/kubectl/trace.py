@@ -8,16 +8,19 @@ reason, and what comes after it says nothing.
 from collections.abc import Iterator, Mapping, Sequence
 
 from mediamesh_core.kinds.status import ConnectionStatus
+from mediamesh_core.planner import verdicts
 from mediamesh_operator.kubectl.reading import Body, first_obstacle, full_name, is_outdated, status_of
 
 ADVICE: Mapping[str, str] = {
-    "NoTransport": "Put the pods on one node (nodeSelector, podAffinity); sinks that are there already are served.",
-    "NoSource": "Look for the pod: its labels, its namespace, whether it is ready.",
-    "NoPod": "No pod has the labels that the endpoint asks for.",
-    "NoAgent": "Look at the node pods: kubectl get pods -A -l app.kubernetes.io/component=node -o wide",
-    "NoNode": "The node that the connection names does not exist: kubectl get nodes",
-    "SourceNotMounted": "The pod matches but does not mount mediamesh: annotate it mediamesh.io/inject=true.",
-    "SinkNotMounted": "The pods match but do not mount mediamesh: annotate them mediamesh.io/inject=true.",
+    verdicts.NO_TRANSPORT: (
+        "Put the pods on one node (nodeSelector, podAffinity); sinks that are there already are served."
+    ),
+    verdicts.NO_SOURCE: "Look for the pod: its labels, its namespace, whether it is ready.",
+    verdicts.NO_POD: "No pod has the labels that the endpoint asks for.",
+    verdicts.NO_AGENT: "Look at the node pods: kubectl get pods -A -l app.kubernetes.io/component=node -o wide",
+    verdicts.NO_NODE: "The node that the connection names does not exist: kubectl get nodes",
+    verdicts.SOURCE_NOT_MOUNTED: "The pod matches but does not mount mediamesh: annotate it mediamesh.io/inject=true.",
+    verdicts.SINK_NOT_MOUNTED: "The pods match but do not mount mediamesh: annotate them mediamesh.io/inject=true.",
     "OutOfMemory": "The frame pool does not fit: a smaller queue or picture, fewer sinks, or more memory for the node.",
 }
 """What to do, by reason; where it is missing the condition's own message says it."""
@@ -29,7 +32,7 @@ def trace(body: Body, media_nodes: Sequence[Body]) -> Iterator[str]:
     yield f"{full_name(body)}: {_verdict(body, status)}"
     yield from (f"  {line}" for line in _reasons(body, status, media_nodes))
     for end in status.endpoints:
-        if end.message or end.state not in {"Attached", "Running", "Standby"}:
+        if end.message or end.state not in {"Attached", "Running", verdicts.STANDBY}:
             who = f"pod {end.pod}" if end.pod else end.kind
             yield f"  {end.role} {end.name} ({who}): {end.state}{': ' + end.message if end.message else ''}"
             if end.state in ADVICE:
