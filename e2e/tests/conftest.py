@@ -14,6 +14,8 @@ from mediamesh_e2e.errors import E2eError
 from mediamesh_e2e.images.archive import Start
 from mediamesh_e2e.images.image import Image
 from mediamesh_e2e.pods import Pods
+from mediamesh_e2e.release.chart import Release, released
+from mediamesh_e2e.release.images import provide_images
 
 BACKEND = pytest.StashKey[Backend]()
 FAILED = pytest.StashKey[Path]()
@@ -32,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     session = item.session
-    if report.failed and report.when == "call" and (backend := session.stash.get(BACKEND, None)):
+    if report.failed and report.when != "teardown" and (backend := session.stash.get(BACKEND, None)):
         record(backend, item.name)
         session.stash[FAILED] = backend.logs
     return report
@@ -86,3 +88,10 @@ def namespace(backend: Backend) -> Iterator[str]:
     backend.kubectl("wait", "--namespace", name, "--for=create", "serviceaccount/default", "--timeout=30s")
     yield name
     backend.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def release(backend: Backend) -> Iterator[Release]:
+    """Install the chart with its defaults for the tests of one file."""
+    with released(backend, provide_images(backend)) as made:
+        yield made

@@ -4,6 +4,7 @@ Everything but the Debian packages lies in the cache, in folders named by the ha
 change makes a new one, and nothing is ever changed in place. What takes minutes is announced.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -12,8 +13,8 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mediamesh_e2e.errors import BuildFailed, E2eError, MachineUnfit
@@ -86,8 +87,24 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
     if folder.exists():
         os.utime(folder)
         return folder
-    sys.stderr.write(f"e2e: making {what} ...\n")
     MADE.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if not folder.exists():  # else another process was faster
+            sys.stderr.write(f"e2e: making {what} ...\n")
+            _fill(folder, what, make)
+    _forget_unused()
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process make a folder, and others wait for it; the kernel unlocks for one that is killed."""
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(folder: Path, what: str, make: Callable[[Path], None]) -> None:
     with tempfile.TemporaryDirectory(dir=MADE, prefix=".making-") as unfinished:
         filled = Path(unfinished) / "filled"
         filled.mkdir()
@@ -95,17 +112,14 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
             make(filled)
         except (E2eError, OSError) as error:
             raise BuildFailed(f"{what}: {error}") from error
-        if not folder.exists():  # another process may have been faster
-            filled.rename(folder)
-    _forget_unused()
-    return folder
+        filled.rename(folder)
 
 
 def _forget_unused() -> None:
     oldest = time.time() - UNUSED
     for folder in MADE.iterdir():
         with suppress(FileNotFoundError):  # another process may be at it
-            if folder.stat().st_mtime < oldest:
+            if folder.is_dir() and folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder)
 
 

@@ -18,6 +18,7 @@ from mediamesh_operator.sessions import Heard, Sessions
 from mediamesh_operator.world import World
 from mediamesh_protos import agents_pb2, hub_pb2
 
+GENERATION = 1  # of an object that has no spec, for as long as it lives
 _READY = Finding("True", "Ready", "its agent is connected, and its hub answers")
 _NO_AGENT = Finding("False", "NoAgent", "its agent is not connected; what runs there goes on")
 _NOT_SAID = Finding("Unknown", "NotReported", "its agent has connected, and not said anything yet")
@@ -35,7 +36,7 @@ class Store(Protocol):
 
 def node_status(heard: Heard | None, connections: Collection[str], before: NodeStatus, now: datetime) -> NodeStatus:
     """Return what is to be said of a node; the status before, if nothing but counters has changed."""
-    ready = condition("Ready", _finding(heard), _ready(before), generation=0, now=now)
+    ready = condition("Ready", _finding(heard), _ready(before), generation=GENERATION, now=now)
     planned = {"flows": len(connections), "connections": tuple(sorted(connections)[:MAX_CONNECTIONS])}
     made = before.model_copy(update={"conditions": (ready,), **planned})
     if heard is not None:

@@ -29,6 +29,8 @@ from mediamesh_operator.errors import (
 TIMEOUT: Final = 10.0
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
+MERGE: Final = "application/merge-patch+json"
+"""With the version that was read in the metadata, as strict as a replacement; what others wrote stays."""
 FIELD_MANAGER: Final = "mediamesh-operator"
 _CONNECTIONS: Final = 16
 _KINDS_OF_FAILURE: Final[Mapping[int, type[OperatorError]]] = {

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediamesh_operator.errors import AuthorityUnusable, ObjectMissing
-from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, Api
+from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, MERGE, Api
 
 BUNDLE_KEY = "ca.crt"
-_LABELS = {"app.kubernetes.io/name": "mediamesh", "app.kubernetes.io/managed-by": "mediamesh-operator"}
 
 
 class AuthorityStore:
@@ -38,12 +37,13 @@ class AuthorityStore:
 
     async def write(self, data: Mapping[str, bytes], version: str) -> str:
         """Write the Secret if it is still `version` ("": if there is none); return the new version."""
-        metadata: dict[str, Any] = {"name": self._secret, "labels": _LABELS}
+        metadata: dict[str, Any] = {"name": self._secret}
         body: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata}
         body["data"] = {key: b64encode(value).decode() for key, value in data.items()}
         if version:
             metadata["resourceVersion"] = version
-            answer = await self._api.request("PUT", f"{self._base}/secrets/{self._secret}", body=body)
+            path = f"{self._base}/secrets/{self._secret}"
+            answer = await self._api.request("PATCH", path, body=body, content_type=MERGE)
         else:
             answer = await self._api.request("POST", f"{self._base}/secrets", body=body)
         return str(answer["metadata"]["resourceVersion"])
@@ -61,7 +61,7 @@ class AuthorityStore:
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": self._config_map, "labels": _LABELS},
+            "metadata": {"name": self._config_map},
             "data": {BUNDLE_KEY: bundle.decode()},
         }
         query = [("fieldManager", FIELD_MANAGER), ("force", "true")]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mediamesh_operator.errors import ObjectMissing
-from mediamesh_operator.storage.api import Api
+from mediamesh_operator.storage.api import MERGE, Api
 
 
 class LeaseStore:
@@ -27,4 +27,4 @@ class LeaseStore:
 
     async def replace(self, body: dict[str, Any]) -> dict[str, Any]:
         """Write it."""
-        return await self._api.request("PUT", f"{self._path}/{self._name}", body=body)
+        return await self._api.request("PATCH", f"{self._path}/{self._name}", body=body, content_type=MERGE)

@@ -1,0 +1,97 @@
+"""The chart as a release of a cluster: installed, upgraded and removed by helm, as its documentation tells users to."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mediamesh_e2e.backends.backend import Backend
+from mediamesh_e2e.places import REPOSITORY
+from mediamesh_e2e.pods import Pods
+from mediamesh_e2e.release.images import REGISTRY
+
+CHART = REPOSITORY / "charts" / "mediamesh"
+NAME = "mediamesh"
+NAMESPACE = "mediamesh-system"
+KINDS = ("mediaconnections", "medianetworks", "medianodes")
+FIRST_CHILD = "read -r first rest </proc/1/task/1/children; echo $first"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that is installed; `tag` is the one of its images."""
+
+    backend: Backend
+    tag: str
+
+    @property
+    def pods(self) -> Pods:
+        """Its own pods."""
+        return Pods(self.backend.kubectl, NAMESPACE)
+
+    def upgrade(self, *, tag: str = "", chart: Path = CHART, values: Mapping[str, Any] | None = None) -> None:
+        """Make the release what the values say, or put it there, and wait until all of it is ready."""
+        told = {**(values or {}), "images": {"registry": REGISTRY, "tag": tag or self.tag}}
+        words = [f"--set-json={key}={json.dumps(value)}" for key, value in told.items()]
+        placed = ["--namespace", NAMESPACE, "--create-namespace"]
+        self.backend.kubectl.helm("upgrade", "--install", NAME, str(chart), *placed, *words, "--wait", "--timeout=3m")
+        self.await_nodes()
+
+    def uninstall(self) -> None:
+        """Remove the release as a user does, and wait until its pods are gone."""
+        self.backend.kubectl.helm(
+            "uninstall", NAME, "--namespace", NAMESPACE, "--ignore-not-found", "--wait", "--timeout=2m"
+        )
+        gone = ["--for=delete", "pods", "--all", "--timeout=60s"]
+        self.backend.kubectl("wait", "--namespace", NAMESPACE, *gone)
+
+    def await_nodes(self) -> None:
+        """Wait until every node has said that its agent and hub are ready."""
+        self.backend.kubectl("wait", "--for=create", "crd/medianodes.mediamesh.io", "--timeout=30s")
+        names = [each["metadata"]["name"] for each in self.backend.kubectl.get("nodes")["items"]]
+        for name in names:
+            self.backend.kubectl("wait", "--for=create", f"medianode/{name}", "--timeout=60s")
+            self.backend.kubectl("wait", "--for=condition=Ready", f"medianode/{name}", "--timeout=60s")
+
+    def node_pod(self, node: str) -> str:
+        """Give the name of the pod of agent and hub on a node."""
+        return self._named("node", f"--field-selector=spec.nodeName={node}")[0]
+
+    def operator_pods(self) -> list[str]:
+        """Give the names of the operator's pods, the leader first."""
+        leader = self.backend.kubectl.get("lease", f"{NAME}-operator", namespace=NAMESPACE)["spec"]["holderIdentity"]
+        return sorted(self._named("operator"), key=lambda name: not leader.startswith(name))
+
+    def run(self, pod: str, container: str, *command: str) -> str:
+        """Run a program in a container of the release."""
+        words = ["exec", "--namespace", NAMESPACE, pod, "--container", container, "--", *command]
+        return self.backend.kubectl(*words).strip()
+
+    def kill_hub(self, node: str) -> None:
+        """End a node's hub as a crash would."""
+        self.run(self.node_pod(node), "hub", "sh", "-c", f"kill -9 $({FIRST_CHILD})")
+
+    def _named(self, component: str, *words: str) -> Sequence[str]:
+        chosen = ["pods", f"--selector=app.kubernetes.io/component={component}", *words]
+        found = self.backend.kubectl.get(*chosen, namespace=NAMESPACE)["items"]
+        return [pod["metadata"]["name"] for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+@contextmanager
+def released(backend: Backend, tag: str, values: Mapping[str, Any] | None = None) -> Iterator[Release]:
+    """Install the chart on a cluster that has nothing of ours, and leave it so."""
+    forget_kinds(backend)
+    release = Release(backend, tag)
+    try:
+        release.upgrade(values=values)
+        yield release
+    finally:
+        release.uninstall()
+        forget_kinds(backend)
+
+
+def forget_kinds(backend: Backend) -> None:
+    """Delete the kinds, and every object of them."""
+    backend.kubectl("delete", "crd", *(f"{kind}.mediamesh.io" for kind in KINDS), "--ignore-not-found")

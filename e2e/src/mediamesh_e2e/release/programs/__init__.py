@@ -1,0 +1,1 @@
+"""What runs in the tests' own pods; each file stands alone there, on nothing but the SDK."""
