@@ -12,16 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from mediamesh_agent import metrics
 from mediamesh_agent.errors import MetricUndefined
 from mediamesh_agent.local import LocalAgent
-from mediamesh_agent.metrics import METRICS, AgentCollector, octaves
-from mediamesh_agent.metrics_page import page
+from mediamesh_agent.metrics import AgentCollector, octaves
 from mediamesh_agent.node.folders import PodFolders
 from mediamesh_agent.node.metrics import NodeCollector
 from mediamesh_agent.node.received import Received
 from mediamesh_agent.node.stream import OperatorStream, Place
+from mediamesh_core.monitoring import AGENT_METRICS
 from mediamesh_native.latency import BUCKETS
 from mediamesh_protos import agents_pb2, hub_pb2
-
-REFERENCE = Path(__file__).parents[2] / "docs/reference/metrics.md"
 
 
 def stream(agent: LocalAgent) -> OperatorStream:
@@ -110,7 +108,7 @@ def test_latency_is_a_histogram_in_seconds(agent: LocalAgent) -> None:
 
 
 def test_everything_that_is_exposed_is_defined_and_the_reverse(agent: LocalAgent) -> None:
-    defined = {metric.name.removesuffix("_total"): metric for metric in METRICS}
+    defined = {metric.name.removesuffix("_total"): metric for metric in AGENT_METRICS}
     families = scraped(agent)
     assert families.keys() == defined.keys()
     for name, family in families.items():
@@ -142,17 +140,6 @@ def test_octaves_count_everything_once(counts: list[int]) -> None:
     assert values == sorted(values)
     assert values[-1] == sum(counts)
     assert (total > 0) == (sum(counts) > 0)
-
-
-def test_names_follow_the_rules_of_prometheus() -> None:
-    for metric in METRICS:
-        assert metric.name.startswith("mediamesh_")
-        assert metric.name.endswith("_total") == (metric.kind == "counter")
-        assert metric.help.endswith(".")
-
-
-def test_the_reference_page_is_current() -> None:
-    assert REFERENCE.read_text(encoding="utf-8") == page(), "run `make generate`"
 
 
 def test_a_sample_without_a_definition_is_our_bug() -> None:

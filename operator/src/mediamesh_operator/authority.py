@@ -116,6 +116,11 @@ class Shown:
             raise AuthorityUnusable("the server has no certificate yet")
         return self._certificate
 
+    @property
+    def ends(self) -> float | None:
+        """When it ends, in seconds since the epoch; None before `load`."""
+        return self._certificate.ends.timestamp() if self._certificate else None
+
     async def load(self) -> None:
         """Ask the source."""
         self._certificate = await self._source.current()

@@ -46,6 +46,7 @@ class Leading:
         self._metrics = metrics
         self._take_signals = take_signals
         self._store = storage.KindStore(api)
+        self._shown = Shown(self._certificates())
         self._queue: WorkQueue[Key] = WorkQueue(time.monotonic)
         self._world = World(f"{options.namespace}/{options.agent_service_account}", options.root)
         self._sessions = Sessions(time.monotonic, self._world.created, self._agent_changed)
@@ -63,6 +64,7 @@ class Leading:
             leader=True,
             queue_depth=len(self._queue) + len(self._connections) + len(self._nodes),
             agents=len(self._sessions),
+            certificate_ends=self._shown.ends,
             conditions=self._conditions(),
         )
 
@@ -73,23 +75,22 @@ class Leading:
 
     async def run(self) -> None:
         """Lead until cancelled, or until a part fails."""
-        shown = Shown(self._certificates())
-        await shown.load()
+        await self._shown.load()
         await census.kinds_served(self._store)
         watch = handlers.watch(self._world, self._changed, storage.POD_FIELDS, self._take_signals)
         try:
-            await until_one_ends(never_ending("the watch", watch), self._serve(shown))
+            await until_one_ends(never_ending("the watch", watch), self._serve())
         finally:
             self.serving = False
 
-    async def _serve(self, shown: Shown) -> None:
+    async def _serve(self) -> None:
         await census.complete(self._world, self._store)
         log.info("the cluster is known", extra=self._world.sizes())
         self._outlook.begin()
         self._worker.round(frozenset())
         for node in self._world.nodes:
             self._queue.add_later(("node", node), HEARING)
-        async with self._port(shown):
+        async with self._port():
             self.serving = True
             await until_one_ends(
                 self._worker.run(),
@@ -97,11 +98,11 @@ class Leading:
                 self._nodes.run(),
                 self._recorder.run(),
                 census.keep(self._world, self._store, self._changed),
-                shown.follow(),
+                self._shown.follow(),
             )
 
     @contextlib.asynccontextmanager
-    async def _port(self, shown: Shown) -> AsyncIterator[None]:
+    async def _port(self) -> AsyncIterator[None]:
         options, metrics = self._options, self._metrics
         rule = AgentRule(AUDIENCE, options.namespace, options.agent_service_account)
         reviews = storage.TokenReviews(self._api)
@@ -117,7 +118,7 @@ class Leading:
         with tempfile.TemporaryDirectory(prefix="mediamesh-") as folder:
             inside = Path(folder) / "agents.sock"
             door = Door(inside, metrics.refused)
-            async with listening(service, f"unix:{inside}", shown), door.opened(*options.agents) as port:
+            async with listening(service, f"unix:{inside}", self._shown), door.opened(*options.agents) as port:
                 log.info("agents are served", extra={"port": port})
                 yield
 

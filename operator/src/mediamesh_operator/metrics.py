@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' words; each is defined once, here.
+"""Metrics in Prometheus' words; each is defined once, in `mediamesh_core.monitoring`.
 
 Counters and histograms are kept where things happen (`Metrics`); what is a matter of fact is asked for at the moment
 of a scrape (`Picture`), so that nothing is left over from connections that are gone.
@@ -13,6 +13,10 @@ from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mediamesh_core.monitoring import Metric
+from mediamesh_core.monitoring import operator as defined
+from mediamesh_core.monitoring.metric import BUILD_INFO
+
 _STEPS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -23,6 +27,8 @@ class Picture:
     leader: bool = False
     queue_depth: int = 0
     agents: int = 0
+    certificate_ends: float | None = None
+    """Of what agents are shown, in seconds since the epoch; None: there is none."""
     conditions: Iterable[tuple[str, str, str, str]] = ()
     """Namespace, name, condition, status of every condition of every connection."""
 
@@ -39,16 +45,12 @@ class Metrics:
     reports: Counter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reconcile_seconds = Histogram(
-            "mediamesh_operator_reconcile_duration_seconds",
-            "From taking a batch of changes to its plans being handed out.",
-            buckets=_STEPS,
-            registry=self.registry,
-        )
-        self.refused = self._counter("refused_total", "Agents and others that were sent away.", "reason")
-        self.plans = self._counter("plans_sent_total", "Node plans sent to agents.")
-        self.writes = self._counter("reconcile_total", "Objects that had to be written, by result.", "kind", "result")
-        self.reports = self._counter("reports_total", "Reports taken from agents.")
+        told = defined.RECONCILE
+        self.reconcile_seconds = Histogram(told.name, told.help, buckets=_STEPS, registry=self.registry)
+        self.refused = self._counter(defined.REFUSED)
+        self.plans = self._counter(defined.PLANS)
+        self.writes = self._counter(defined.WRITES)
+        self.reports = self._counter(defined.REPORTS)
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
@@ -56,8 +58,8 @@ class Metrics:
         """Ask `picture` at every scrape."""
         self.registry.register(_Facts(picture))
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"mediamesh_operator_{name}", text, labels, registry=self.registry)
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
 
 
 class _Facts(Collector):
@@ -66,21 +68,21 @@ class _Facts(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = self._picture()
-        info = GaugeMetricFamily("mediamesh_build_info", "Always 1; what runs here.", labels=("version", "python"))
-        info.add_metric((version("mediamesh-operator"), platform.python_version()), 1)
-        yield info
-        yield _gauge("mediamesh_operator_leader", "1 while this replica leads.", now.leader)
-        yield _gauge("mediamesh_operator_workqueue_depth", "Keys that wait for being looked at.", now.queue_depth)
-        yield _gauge("mediamesh_operator_agents_connected", "Agents with an open stream.", now.agents)
-        conditions = GaugeMetricFamily(
-            "mediamesh_connection_status_condition",
-            "1 for the status that a connection's condition has.",
-            labels=("namespace", "name", "condition", "status"),
-        )
-        for labels in now.conditions:
-            conditions.add_metric(labels, 1)
-        yield conditions
+        yield _gauge(BUILD_INFO, (((version("mediamesh-operator"), platform.python_version()), 1.0),))
+        yield _single(defined.LEADER, now.leader)
+        yield _single(defined.QUEUE, now.queue_depth)
+        yield _single(defined.AGENTS, now.agents)
+        if now.certificate_ends is not None:
+            yield _single(defined.CERTIFICATE, now.certificate_ends)
+        yield _gauge(defined.CONDITIONS, ((labels, 1.0) for labels in now.conditions))
 
 
-def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, value=float(value))
+def _single(metric: Metric, value: float) -> GaugeMetricFamily:
+    return _gauge(metric, (((), float(value)),))
+
+
+def _gauge(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family

@@ -1,4 +1,4 @@
-"""The metrics that only an agent in a cluster has; defined in `metrics.METRICS` like all others."""
+"""The metrics that only an agent in a cluster has; defined like all others."""
 
 from collections.abc import Iterable
 

@@ -1,13 +1,12 @@
 """Writes the definitions, or checks that they are current."""
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 from mediamesh_core.crds.definitions import CUSTOM_RESOURCES, CustomResource, definition
+from mediamesh_core.generated import write_or_check
 
 _HEADING = "# Written by `python -m mediamesh_core.crds` from the models of the kinds; do not edit by hand.\n"
 _ANNOTATION = """\
@@ -40,17 +39,5 @@ def files() -> Iterator[tuple[Path, str]]:
         yield Path("charts/mediamesh/templates/crds") / resource.file_name, templated(resource)
 
 
-def main() -> None:
-    """Write, or check."""
-    parser = argparse.ArgumentParser(prog="python -m mediamesh_core.crds", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail if a file is stale")
-    if parser.parse_args().check:
-        stale = [str(path) for path, text in files() if not path.exists() or path.read_text() != text]
-        sys.exit(f"stale, run `make generate`: {', '.join(stale)}" if stale else 0)
-    for path, text in files():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check("mediamesh_core.crds", files())
