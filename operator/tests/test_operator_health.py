@@ -7,6 +7,7 @@ import sys
 import aiohttp
 import pytest
 
+from mediamesh_core.monitoring import OPERATOR_METRICS
 from mediamesh_operator import health, logs
 from mediamesh_operator.errors import PortTaken
 from mediamesh_operator.metrics import Metrics, Picture
@@ -46,6 +47,29 @@ def test_metrics_say_what_is_at_that_moment() -> None:
         assert f"mediamesh_connection_status_condition{labels} 1.0" in text
 
     asyncio.run(scene())
+
+
+def test_what_is_defined_is_exported_and_the_reverse() -> None:
+    metrics = Metrics()
+    conditions = [("studio", "cam1", "Ready", "True")]
+    metrics.show(lambda: Picture(leader=True, certificate_ends=1e9, conditions=conditions))
+    metrics.refused.labels("TokenExpired").inc()
+    metrics.writes.labels("MediaNode", "written").inc()
+    families = {family.name: family for family in metrics.registry.collect()}
+    ours = {name: family for name, family in families.items() if name.startswith("mediamesh_")}
+    defined = {metric.name.removesuffix("_total"): metric for metric in OPERATOR_METRICS}
+    assert ours.keys() == defined.keys()
+    for name, family in ours.items():
+        assert (family.type, family.documentation) == (defined[name].kind, defined[name].help)
+        labels = {frozenset(sample.labels) - {"le"} for sample in family.samples}
+        assert labels == {frozenset(defined[name].labels)}
+
+
+def test_without_a_certificate_its_end_is_not_told() -> None:
+    metrics = Metrics()
+    metrics.show(Picture)
+    assert metrics.registry.get_sample_value("mediamesh_operator_certificate_end_timestamp_seconds") is None
+    assert metrics.registry.get_sample_value("mediamesh_operator_leader") == 0
 
 
 def test_a_port_that_is_taken_is_told_plainly() -> None:

@@ -13,12 +13,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from mediamesh_testing.actors import acting, source, taker
 from mediamesh_testing.hub import HubUnderTest
-from mediamesh_testing.plans import flow
+from mediamesh_testing.plans import bridge, flow, sink
+from mediamesh_testing.promql import TARGET, expressions, selected
 from mediamesh_testing.waiting import PATIENCE, eventually
 from node_operator import NODE, Operator, planned
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from mediamesh_agent.node.options import is_address, parse
+from mediamesh_core.monitoring import AGENT_METRICS
 
 REQUIRED = ["--node=n", "--operator=operator.media.svc:8443"]
 
@@ -44,6 +49,19 @@ class AgentProcess:
     async def until_ready(self, text: str) -> None:
         async with asyncio.timeout(PATIENCE):
             while (await self.get("/readyz"))[1] != text:  # noqa: ASYNC110 -- another process wakes nobody here
+                await asyncio.sleep(0.02)
+
+    async def samples(self) -> list[Sample]:
+        _, text = await self.get("/metrics")
+        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+    async def until_it_tells(self, name: str, **labels: str) -> None:
+        """Wait until a series is there, and not zero."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(  # noqa: ASYNC110 -- as above
+                sample.name == name and sample.value and labels.items() <= sample.labels.items()
+                for sample in await self.samples()
+            ):
                 await asyncio.sleep(0.02)
 
     def end(self, number: int = signal.SIGTERM) -> int:
@@ -83,6 +101,29 @@ def test_it_is_ready_when_the_hub_has_a_plan_and_ends_without_touching_it(hub: H
 
     asyncio.run(scenario())
     assert hub.flow().connection == "default/cam"
+
+
+def test_what_alerts_and_panels_ask_an_agent_for_is_there(hub: HubUnderTest, free_dir: Path) -> None:
+    tape = sink("tape", endpoint=bridge("file", '{"path":"tape.raw"}'), policy="block", max_attachments=1)
+
+    async def scenario() -> dict[str, set[str]]:
+        operator = Operator(free_dir / "operator")
+        async with operator.listening(), running(hub.root, operator, free_dir) as agent:
+            stream = await operator.stream()
+            await stream.plan(planned(flow(sinks=[sink(), tape])))
+            await agent.until_ready("ok\n")
+            with acting(source(), taker(endpoint="out")):
+                await agent.until_it_tells("mediamesh_hub_frames_received_total", endpoint="out")
+                await agent.until_it_tells("mediamesh_bridge_state", endpoint="tape", state="Running")
+            return {sample.name: set(sample.labels) for sample in await agent.samples()}
+
+    exported = asyncio.run(scenario())
+    agents = {series for metric in AGENT_METRICS for series in metric.series()} | {"process_resident_memory_bytes"}
+    silent = {"mediamesh_hub_attachments_ended_total", "mediamesh_agent_operator_streams_ended_total"}
+    assert agents - exported.keys() == silent  # nothing ended badly, so far
+    for _, expression in expressions():
+        for series, labels in selected(expression).items():
+            assert labels - TARGET <= exported.get(series, labels)
 
 
 def test_without_a_hub_it_is_not_ready_but_healthy(root: Path, free_dir: Path) -> None:

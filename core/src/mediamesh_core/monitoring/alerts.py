@@ -131,8 +131,8 @@ NODES: Final = (
         severity="warning",
         summary="The hub of node {{ $labels.node }} began anew",
         description=(
-            "It did so {{ $value }} times in ten minutes, and not by a hand-over: every flow of the node has"
-            " lost the frames on their way and flagged one discontinuity."
+            "Fresh starts in ten minutes: {{ $value }}. Each time every flow of the node lost the frames on their way"
+            " and flagged one discontinuity; a hand-over would not have."
         ),
         symptom="a-hub-is-away-or-restarts",
     ),
