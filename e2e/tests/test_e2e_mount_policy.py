@@ -1,0 +1,96 @@
+"""Who may mount what: the chart's policy at a real API server, asked by dry run, so that no pod is made."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from mediamesh_testing.waiting import wait_until
+
+from mediamesh_e2e.backends.backend import Backend
+from mediamesh_e2e.clients import helm
+from mediamesh_e2e.errors import ProgramFailed
+from mediamesh_e2e.places import REPOSITORY
+from mediamesh_e2e.programs import run
+
+ROOT = "/run/media-policy"
+"""Of a release of this test's own, so that another one in the cluster decides nothing here."""
+RELEASE = "policy-mediamesh"
+OWN_FOLDER: dict[str, Any] = {
+    "env": [{"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
+    "volumeMounts": [{"name": "it", "mountPath": "/run/mediamesh", "subPathExpr": "$(POD_UID)"}],
+}
+WHOLE: dict[str, Any] = {"volumeMounts": [{"name": "it", "mountPath": "/host", "readOnly": True}]}
+
+
+def pod(path: str, namespace: str, container: dict[str, Any]) -> str:
+    spec = {
+        "containers": [{"name": "main", "image": "registry.test/none", **container}],
+        "volumes": [{"name": "it", "hostPath": {"path": path}}],
+    }
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "it", "namespace": namespace}, "spec": spec}
+    return json.dumps(body)
+
+
+def refusal(backend: Backend, path: str, namespace: str, container: dict[str, Any]) -> str:
+    """Try to make a pod; return what the API server says against it."""
+    try:
+        backend.kubectl("create", "--dry-run=server", "-f", "-", given=pod(path, namespace, container))
+    except ProgramFailed as error:
+        return error.message
+    return ""
+
+
+@pytest.fixture(scope="module")
+def policy(backend: Backend) -> Iterator[Backend]:
+    """Give a cluster in which the policy is in force."""
+    chart = REPOSITORY / "charts" / "mediamesh"
+    values = f"node.root={ROOT}"
+    only = "templates/admission/mount-policy.yaml"
+    text = run([helm(), "template", RELEASE, chart, "--namespace", RELEASE, "--set", values, "--show-only", only])
+    backend.kubectl("apply", "-f", "-", given=text)
+    wait_until(lambda: refusal(backend, ROOT, "default", WHOLE), "the policy to come into force")
+    yield backend
+    backend.kubectl("delete", "-f", "-", given=text)
+
+
+@pytest.mark.parametrize("path", ["/", "/run", "/run/", "//run/.", "/var/run"])
+def test_what_is_above_the_root_is_refused_read_only_too(policy: Backend, namespace: str, path: str) -> None:
+    said = refusal(policy, path, namespace, WHOLE)
+    assert f"hostPath {path} has {ROOT} in it" in said
+    assert "mediamesh.io/may-mount-all=true" in said
+
+
+@pytest.mark.parametrize("path", ["/run/media-polic", "/run/media-policy-too", "/var", "/var/log", "/dev/shm", "/runs"])
+def test_what_is_beside_the_root_is_nobody_s_business(policy: Backend, namespace: str, path: str) -> None:
+    assert refusal(policy, path, namespace, WHOLE) == ""
+
+
+@pytest.mark.parametrize("path", [ROOT, f"{ROOT}/", f"/var{ROOT}", f"{ROOT}/pods/0123", f"{ROOT}/hub.sock"])
+def test_what_is_below_the_root_is_refused_but_for_pods(policy: Backend, namespace: str, path: str) -> None:
+    assert f"a hostPath below {ROOT} must be {ROOT}/pods" in refusal(policy, path, namespace, WHOLE)
+
+
+def test_a_pod_may_mount_its_own_folder_and_no_other(policy: Backend, namespace: str) -> None:
+    assert refusal(policy, f"{ROOT}/pods", namespace, OWN_FOLDER) == ""
+    needs = f"a mount of {ROOT}/pods needs subPathExpr"
+    assert needs in refusal(policy, f"{ROOT}/pods", namespace, WHOLE)
+    fixed = {**OWN_FOLDER, "env": [{"name": "POD_UID", "value": "another-pod"}]}
+    assert needs in refusal(policy, f"{ROOT}/pods", namespace, fixed)
+
+
+@pytest.mark.parametrize("namespace_of", ["kube-system", "labelled"])
+def test_who_is_exempt_may_mount_what_is_above_and_not_what_is_below(
+    policy: Backend, namespace: str, namespace_of: str
+) -> None:
+    if namespace_of == "labelled":
+        policy.kubectl("label", "namespace", namespace, "mediamesh.io/may-mount-all=true")
+        namespace_of = namespace
+    wait_until(lambda: not refusal(policy, "/run", namespace_of, WHOLE), "the label to have its effect")
+    assert "must be" in refusal(policy, ROOT, namespace_of, WHOLE)
+
+
+def test_policy_is_what_the_api_server_understands(policy: Backend) -> None:
+    made = yaml.safe_load(policy.kubectl("get", "validatingadmissionpolicy", f"{RELEASE}-mounts", "--output", "yaml"))
+    assert not made["status"].get("typeChecking", {}).get("expressionWarnings")
