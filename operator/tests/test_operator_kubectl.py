@@ -10,7 +10,7 @@ from mediamesh_operator.kubectl.bundle import BLOT, documents, pack, redacted
 from mediamesh_operator.kubectl.client import Kubectl, KubectlFailed, scope
 from mediamesh_operator.kubectl.main import main
 from mediamesh_operator.kubectl.rows import look, rows
-from mediamesh_operator.kubectl.trace import ADVICE, trace
+from mediamesh_operator.kubectl.trace import trace
 from mediamesh_operator.kubectl.tree import tree
 
 MISSING = Kubectl(program="there-is-no-such-program")
@@ -78,7 +78,7 @@ def test_the_first_obstacle_is_the_reason_and_comes_with_advice() -> None:
     assert lines[1:4] == [
         "  Programmed is False since 2026-11-21T10:00:00Z: NoTransport",
         "  sink gallery is on node-b, the flow on node-a",
-        f"  {ADVICE['NoTransport']}",
+        "  Put the pods on one node, by nodeSelector or podAffinity.",
     ]
     assert "NotProgrammed" not in "".join(lines)
     assert "  sink gallery (pod gallery-1): NoTransport" in lines

@@ -5,25 +5,12 @@ it out, and only then can frames flow. So the first that is not true is the
 reason, and what comes after it says nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from mediamesh_core import reasons
 from mediamesh_core.kinds.status import ConnectionStatus
 from mediamesh_core.planner import verdicts
 from mediamesh_operator.kubectl.reading import Body, first_obstacle, full_name, is_outdated, status_of
-
-ADVICE: Mapping[str, str] = {
-    verdicts.NO_TRANSPORT: (
-        "Put the pods on one node (nodeSelector, podAffinity); sinks that are there already are served."
-    ),
-    verdicts.NO_SOURCE: "Look for the pod: its labels, its namespace, whether it is ready.",
-    verdicts.NO_POD: "No pod has the labels that the endpoint asks for.",
-    verdicts.NO_AGENT: "Look at the node pods: kubectl get pods -A -l app.kubernetes.io/component=node -o wide",
-    verdicts.NO_NODE: "The node that the connection names does not exist: kubectl get nodes",
-    verdicts.SOURCE_NOT_MOUNTED: "The pod matches but does not mount mediamesh: annotate it mediamesh.io/inject=true.",
-    verdicts.SINK_NOT_MOUNTED: "The pods match but do not mount mediamesh: annotate them mediamesh.io/inject=true.",
-    "OutOfMemory": "The frame pool does not fit: a smaller queue or picture, fewer sinks, or more memory for the node.",
-}
-"""What to do, by reason; where it is missing the condition's own message says it."""
 
 
 def trace(body: Body, media_nodes: Sequence[Body]) -> Iterator[str]:
@@ -35,8 +22,8 @@ def trace(body: Body, media_nodes: Sequence[Body]) -> Iterator[str]:
         if end.message or end.state not in {"Attached", "Running", verdicts.STANDBY}:
             who = f"pod {end.pod}" if end.pod else end.kind
             yield f"  {end.role} {end.name} ({who}): {end.state}{': ' + end.message if end.message else ''}"
-            if end.state in ADVICE:
-                yield f"    {ADVICE[end.state]}"
+            if advice := reasons.ENDPOINTS.advice(end.state):
+                yield f"    {_plain(advice)}"
 
 
 def _verdict(body: Body, status: ConnectionStatus) -> str:
@@ -56,9 +43,20 @@ def _reasons(body: Body, status: ConnectionStatus, media_nodes: Sequence[Body]) 
         yield f"{obstacle.type} is {obstacle.status} since {obstacle.last_transition_time}: {obstacle.reason}"
         if obstacle.message:
             yield obstacle.message
-        if obstacle.reason in ADVICE:
-            yield ADVICE[obstacle.reason]
+        if advice := _advice(obstacle.reason):
+            yield _plain(advice)
     if status.node and status.node not in {node["metadata"]["name"] for node in media_nodes}:
         yield f"Node {status.node} has no MediaNode: no agent has ever reported from there."
     if is_outdated(body):
         yield "The operator has not looked at the newest version yet; if that lasts, look at its log."
+
+
+def _advice(reason: str) -> str:
+    """Return what to do about the reason of a condition, which may be the hub's own."""
+    chapters = (reasons.READY, reasons.PROGRAMMED, reasons.ACCEPTED, reasons.HUB)
+    return next((advice for chapter in chapters if (advice := chapter.advice(reason))), "")
+
+
+def _plain(text: str) -> str:
+    """Return Markdown as a terminal shows it."""
+    return text.replace("`", "")
