@@ -94,14 +94,16 @@ def test_the_dashboard_is_the_definition_s_and_found_by_grafana_s_sidecar() -> N
     assert board["metadata"]["annotations"] == {"grafana_folder": "Media"}
 
 
-def test_network_policies_let_in_who_is_named_and_nobody_else() -> None:
-    named, unnamed = monitored(), rendered()
-    for part in ("-operator", "-node"):
-        wanted = {"from": PROMETHEUS, "ports": [{"port": "http"}]}
-        assert wanted in only(named, "NetworkPolicy", part)["spec"]["ingress"]
-        kept_out = only(unnamed, "NetworkPolicy", part)["spec"]["ingress"]
-        assert not [rule for rule in kept_out if {"port": "http"} in rule["ports"]]
-        assert all(rule["from"] for rule in kept_out)
+@pytest.mark.parametrize("part", ["-operator", "-node"])
+def test_network_policies_let_everybody_read_metrics_or_those_who_are_named(part: str) -> None:
+    anybody, named = {"ports": [{"port": "http"}]}, {"ports": [{"port": "http"}], "from": PROMETHEUS}
+    policies = [only(objects, "NetworkPolicy", part)["spec"]["ingress"] for objects in (rendered(), monitored())]
+    assert [[rule for rule in policy if rule["ports"] == [{"port": "http"}]] for policy in policies] == [
+        [anybody],
+        [named],
+    ]
+    for policy in policies:
+        assert all("podSelector" in rule["from"][0] for rule in policy if rule["ports"] == [{"port": "agents"}])
 
 
 def test_written_files_are_in_the_chart() -> None:

@@ -105,7 +105,6 @@ CONTRADICTIONS = {
     "node.media lies inside": {"node": {"media": "/run/mediamesh/media"}},
     "node.resources.hub.limits.memory without": {"node": {"resources": {"hub": {"limits": {"memory": "1Gi"}}}}},
     "admission.injection is true, but": {"admission": {"injection": True}},
-    "monitoring.serviceMonitor.enabled with": {"monitoring": {"serviceMonitor": {"enabled": True}}},
     "monitoring.prometheusRule.disabled: there is no": {
         "monitoring": {"prometheusRule": {"disabled": ["MediameshTooQuiet"]}}
     },
@@ -116,7 +115,6 @@ SENSE: list[dict[str, Any]] = [
     {"node": {"media": "/run/mediamesh-media"}},
     {"node": {"resources": {"hub": {"limits": {"memory": "1Gi"}}}, "memoryLimit": 700_000_000}},
     {"admission": {"injection": False}},
-    {"monitoring": {"serviceMonitor": {"enabled": True}}, "networkPolicy": {"enabled": False}},
     {"monitoring": {"prometheusRule": {"enabled": True, "disabled": ["MediameshSourceGone"]}}},
 ]
 
