@@ -99,7 +99,7 @@ def test_wrong_type_or_range_is_refused(path: str, value: object) -> None:
     assert f"/{path.replace('.', '/')}" in refused.value.message
 
 
-CONTRADICTIONS = {
+CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "tls.certManager.enabled needs": {"tls": {"certManager": {"enabled": True}}},
     "node.updateStrategy.rollingUpdate has no meaning": {"node": {"updateStrategy": {"type": "OnDelete"}}},
     "node.media lies inside": {"node": {"media": "/run/mediamesh/media"}},
@@ -120,7 +120,7 @@ SENSE: list[dict[str, Any]] = [
 
 
 def pages_lines() -> list[str]:
-    return re.findall(r"```text\n(.*?)```", REFERENCE, flags=re.DOTALL)[-1].splitlines()
+    return REFERENCE.rpartition("```text\n")[2].rpartition("```")[0].splitlines()
 
 
 @pytest.mark.parametrize("begins", CONTRADICTIONS, ids=str)

@@ -91,6 +91,21 @@ def test_who_is_exempt_may_mount_what_is_above_and_not_what_is_below(
     assert "must be" in refusal(policy, ROOT, namespace_of, WHOLE)
 
 
+def test_a_pod_that_was_there_before_can_be_changed_and_deleted(policy: Backend, namespace: str) -> None:
+    policy.kubectl("label", "namespace", namespace, "mediamesh.io/may-mount-all=true")
+    wait_until(lambda: not refusal(policy, "/run", namespace, WHOLE), "the label to have its effect")
+    nowhere = json.loads(pod("/run", namespace, WHOLE))
+    nowhere["spec"]["nodeSelector"] = {"no": "node"}
+    nowhere["metadata"]["finalizers"] = ["mediamesh.io/test"]
+    policy.kubectl("create", "-f", "-", given=json.dumps(nowhere))
+    policy.kubectl("label", "namespace", namespace, "mediamesh.io/may-mount-all-")
+    wait_until(lambda: refusal(policy, "/run", namespace, WHOLE), "the label to be gone")
+    policy.kubectl("delete", "pod", "it", "--namespace", namespace, "--wait=false")
+    patch = '{"metadata":{"finalizers":null}}'
+    policy.kubectl("patch", "pod", "it", "--namespace", namespace, "--type=merge", f"--patch={patch}")
+    policy.kubectl("wait", "pod", "it", "--namespace", namespace, "--for=delete", "--timeout=30s")
+
+
 def test_policy_is_what_the_api_server_understands(policy: Backend) -> None:
     made = yaml.safe_load(policy.kubectl("get", "validatingadmissionpolicy", f"{RELEASE}-mounts", "--output", "yaml"))
     assert not made["status"].get("typeChecking", {}).get("expressionWarnings")

@@ -85,7 +85,7 @@ def _target(query: Query, letter: str) -> dict[str, Any]:
 
 
 def _look(panel: Panel) -> dict[str, Any]:
-    steps = [{"color": "green", "value": None}]
+    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
     if panel.bad is not None:
         below, above = ("red", "green") if panel.level else ("green", "red")
         steps = [{"color": below, "value": None}, {"color": above, "value": panel.bad}]
