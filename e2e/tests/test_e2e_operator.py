@@ -1,13 +1,17 @@
 """The operator against a real API server: leading, trust, statuses, and what it leaves alone."""
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from e2e_operators import Stage, connection, stage
+from mediamesh_testing.promql import TARGET, expressions, selected
 from mediamesh_testing.waiting import wait_until
+from prometheus_client.parser import text_string_to_metric_families
 
+from mediamesh_core.monitoring import OPERATOR_METRICS
 from mediamesh_e2e.backends.backend import Backend
 from mediamesh_e2e.cluster.cluster import Cluster
 from mediamesh_e2e.pods import Pods
@@ -35,6 +39,13 @@ def plans(agent: SimulatedAgent, at_least: int) -> None:
     wait_until(lambda: len(agent.plans) >= at_least, lambda: f"a plan; refused: {agent.refusals}")
 
 
+def series(operator: OperatorProcess) -> dict[str, set[str]]:
+    """Scrape it: the labels of each series, by name."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{operator.http}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return {sample.name: set(sample.labels) for family in families for sample in family.samples}
+
+
 def test_a_connection_is_planned_reported_and_ready(scene: Stage) -> None:
     with scene.operator("one") as operator, scene.agent(scene.token()).running() as agent:
         scene.apply("cam")
@@ -52,6 +63,20 @@ def test_a_connection_is_planned_reported_and_ready(scene: Stage) -> None:
         assert node["status"]["connections"] == [f"{scene.namespace}/cam"]
         assert [each["uid"] for each in node["metadata"]["ownerReferences"]] == [owner]
         assert operator.metric("mediamesh_operator_agents_connected") == 1
+
+
+def test_what_alerts_and_panels_ask_an_operator_for_is_there(scene: Stage) -> None:
+    with scene.operator("one") as operator, scene.agent(scene.token()).running():
+        with scene.agent(scene.token(audience="another")).running() as stranger:
+            wait_until(lambda: any("WrongAudience" in said for said in stranger.refusals), "the stranger to be refused")
+        scene.apply("cam")
+        scene.wait_for("cam", "Ready", "Flowing")
+        wait_until(lambda: operator.metric("mediamesh_operator_plans_sent_total"), "a plan to be sent")
+        exported = series(operator)
+    assert {name for metric in OPERATOR_METRICS for name in metric.series()} <= exported.keys()
+    for _, expression in expressions():
+        for name, labels in selected(expression).items():
+            assert labels - TARGET <= exported.get(name, labels)
 
 
 def test_nothing_is_written_while_nothing_changes(scene: Stage) -> None:

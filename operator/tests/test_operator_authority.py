@@ -190,7 +190,9 @@ def test_what_is_shown_follows_its_source_and_survives_its_failures(caplog: pyte
         shown = Shown(source)
         with pytest.raises(AuthorityUnusable):
             _ = shown.certificate
+        assert Shown(source).ends is None
         await shown.load()
+        assert shown.ends == one.ends.timestamp()
         following = asyncio.create_task(shown.follow(every=0.001))
         source.failing, asked = True, source.asked
         await eventually(lambda: source.asked > asked + 1)
