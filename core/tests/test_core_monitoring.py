@@ -84,6 +84,15 @@ def test_panels_of_the_dashboard_lie_beside_each_other() -> None:
     assert len({panel["id"] for panel in dashboard()["panels"]}) == len(dashboard()["panels"])
 
 
+def test_numbers_are_green_while_all_is_well() -> None:
+    well = {"Flows with frames": 5, "Leaders": 1}
+    for panel in (panel for panel in panels() if panel["type"] == "stat"):
+        value = well.get(panel["title"], 0)
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        *_, reached = (step for step in steps if step["value"] is None or step["value"] <= value)
+        assert reached["color"] == "green", panel["title"]
+
+
 def test_dashboard_has_a_row_for_each_who_asks() -> None:
     rows = [panel["title"] for panel in dashboard()["panels"] if panel["type"] == "row"]
     assert rows == ["Overview", "Flows", "Sinks", "Nodes", "Operator"]

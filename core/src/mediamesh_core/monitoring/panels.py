@@ -36,7 +36,9 @@ class Panel:
     level: bool = False
 
 
-def _stat(title: str, tells: str, expression: str, bad: float, *, level: bool = False, unit: str = "short") -> Panel:
+def _stat(
+    title: str, tells: str, expression: str, *, bad: float | None = None, level: bool = False, unit: str = "short"
+) -> Panel:
     return Panel(title, tells, (Query(expression),), unit, "stat", 4, bad, level)
 
 
@@ -50,7 +52,6 @@ _OVERVIEW: Final = (
         "Flows with frames",
         "Flows whose source is attached.",
         f'sum(max by (node, connection) (mediamesh_hub_flow_state{{{_FLOW},state="Flowing"}}))',
-        bad=-1,
     ),
     _stat(
         "Flows without a source",
