@@ -161,10 +161,11 @@ _SINKS: Final = (
     ),
     Panel(
         "Queues",
-        "How full the fullest queue of an endpoint is. At 100 % frames are lost, or the source waits.",
+        "How full the fullest queue of a sink is. At 100 % frames are lost, or the source waits.",
         (
             Query(
-                f"max by (connection, endpoint) (mediamesh_hub_ring_occupancy_ratio{{{_FLOW}}})",
+                f"max by (connection, endpoint) (mediamesh_hub_ring_occupancy_ratio{{{_FLOW}}}"
+                ' and on (node, connection, endpoint) mediamesh_hub_frames_total{direction="out"})',
                 "{{connection}} {{endpoint}}",
             ),
         ),
