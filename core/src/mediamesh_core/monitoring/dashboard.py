@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mediamesh_core.monitoring.panels import ROWS, Panel, Query
+from mediamesh_core.monitoring.panel import Panel, Query
+from mediamesh_core.monitoring.panels import ROWS
 
 UID: Final = "mediamesh"
 _SOURCE: Final = {"type": "prometheus", "uid": "$datasource"}
