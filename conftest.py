@@ -28,7 +28,9 @@ from xdist.scheduler import LoadFileScheduling
 PATIENCE = 5.0
 MARK = "MEDIAMESH_TEST_SESSION"
 LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
-FOREIGN_SHARED_MEMORY = ("iox2_", "sem.mp-")  # iceoryx2 and multiprocessing tidy up on their own
+# iceoryx2 and multiprocessing tidy up on their own, benchmarks of other processes are theirs
+FOREIGN_SHARED_MEMORY = ("iox2_", "sem.mp-", "mediamesh-bench-")
+OWN_SHARED_MEMORY = f"mediamesh-bench-{os.getpid()}-"
 LONGEST_FOLDER = 60  # sun_path has 107 characters, and pods/<uid>/attach.sock needs its part
 
 pytest.register_assert_rewrite("mediamesh_testing")  # its assertions are tests' as well
@@ -121,7 +123,7 @@ def _memfd_mappings() -> Iterator[str]:
 
 def _shared_files() -> Iterator[str]:
     names = (path.name for path in Path("/dev/shm").iterdir())  # noqa: S108  (only looked at)
-    return (name for name in names if not name.startswith(FOREIGN_SHARED_MEMORY))
+    return (name for name in names if name.startswith(OWN_SHARED_MEMORY) or not name.startswith(FOREIGN_SHARED_MEMORY))
 
 
 def _native_objects() -> Iterator[str]:

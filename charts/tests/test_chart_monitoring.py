@@ -88,7 +88,9 @@ def test_alerts_that_are_not_wanted_are_left_out() -> None:
 
 
 def test_the_dashboard_is_the_definition_s_and_found_by_grafana_s_sidecar() -> None:
-    board = only(monitored(dashboard={"enabled": True, "annotations": {"grafana_folder": "Media"}}), "ConfigMap")
+    board = only(
+        monitored(dashboard={"enabled": True, "annotations": {"grafana_folder": "Media"}}), "ConfigMap", "-dashboard"
+    )
     assert json.loads(board["data"]["mediamesh.json"]) == dashboard()
     assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert board["metadata"]["annotations"] == {"grafana_folder": "Media"}

@@ -17,8 +17,12 @@ def leftovers(root: Path, shared_before: frozenset[str]) -> list[str]:
     table = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
     sockets = [f"socket {line.split()[-1]}" for line in table if str(root) in line]
     files = [f"file {path}" for path in root.rglob("*.sock")]
-    shared = [f"shared memory {name}" for name in shared_memory() - shared_before if "mediamesh" in name]
+    shared = [f"shared memory {name}" for name in shared_memory() - shared_before if _may_be_ours(name)]
     return processes + sockets + files + shared
+
+
+def _may_be_ours(name: str) -> bool:
+    return "mediamesh" in name and not name.startswith("mediamesh-bench-")
 
 
 def _processes(root: Path) -> list[tuple[int, str]]:
