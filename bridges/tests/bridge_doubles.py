@@ -176,4 +176,4 @@ def decoded(data: bytes | Path, pixels: str | None = None) -> list[VideoFrame]:
     """Decode all pictures of a file."""
     with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), "r") as container:
         pictures = list(container.decode(video=0))
-    return [each.reformat(format=pixels) if pixels else each for each in pictures]
+    return [each.reformat(format=pixels, threads=1) if pixels else each for each in pictures]

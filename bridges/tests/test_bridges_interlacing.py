@@ -46,11 +46,11 @@ def rearranged(picture: VideoFrame, order: str) -> list[bytes]:
     )
     graph.link_nodes(entry, graph.add("fieldorder", order), graph.add("buffersink")).configure()
     graph.vpush(picture)
-    return [bytes(plane) for plane in graph.vpull().reformat(format="yuv422p").planes]
+    return [bytes(plane) for plane in graph.vpull().reformat(format="yuv422p", threads=1).planes]
 
 
 def earlier_field(picture: VideoFrame) -> str:
-    made = picture.reformat(format="yuv422p")
+    made = picture.reformat(format="yuv422p", threads=1)
     planes = [bytes(plane) for plane in made.planes]
     (order,) = (order for order in ORDERS if rearranged(made, order) == planes)
     return order

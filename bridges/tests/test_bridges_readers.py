@@ -70,7 +70,7 @@ def test_other_layouts_of_the_same_samples_are_exact(tmp_path: Path, pixels: str
 def decoded_payload(payload: bytes, format: VideoFormat, pixels: str) -> np.ndarray:
     from mediamesh_bridges.file.picture import unpacker
 
-    return unpacker(format)(memoryview(payload)).reformat(format=pixels).to_ndarray()
+    return unpacker(format)(memoryview(payload)).reformat(format=pixels, threads=1).to_ndarray()
 
 
 def test_pictures_of_another_size_and_format_are_scaled(tmp_path: Path) -> None:

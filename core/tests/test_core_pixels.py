@@ -38,7 +38,7 @@ def one_colour(row: PixelFormat, width: int, height: int) -> av.VideoFrame:
     frame = av.VideoFrame(width, height, "gbrp" if row.sampling == "RGB" else "yuv444p")
     for plane, sample in zip(frame.planes, (40, 80, 160), strict=True):
         plane.update(bytes([sample]) * plane.buffer_size)
-    return frame.reformat(format=row.name)
+    return frame.reformat(format=row.name, threads=1)  # several of swscale's threads write into each other's rows
 
 
 def seen(plane: Plane, payload: bytes) -> np.ndarray:

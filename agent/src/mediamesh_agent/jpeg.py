@@ -1,6 +1,7 @@
 """Small JPEG pictures of raw video, by PyAV, which is optional: without it there is no preview.
 
-Rows are copied out of the payload into FFmpeg's picture, whose rows are padded; FFmpeg then scales and encodes.
+Rows are copied out of the payload into FFmpeg's picture, whose rows are padded; FFmpeg then scales and encodes, on
+one thread: several of swscale's write into each other's rows (see `conversion` of the bridges), and it is one picture.
 Only pixel formats that FFmpeg has under the same name are shown.
 """
 
@@ -36,7 +37,7 @@ def encoder(format: Format) -> Encoder | None:
                 target.line_size,
                 used,
             )
-        small = picture.reformat(WIDTH, height, "yuvj420p")
+        small = picture.reformat(WIDTH, height, "yuvj420p", threads=1)
         context = av.CodecContext.create("mjpeg", "w")
         context.width, context.height, context.pix_fmt = WIDTH, height, "yuvj420p"
         context.time_base = 1 / format.frame_rate

@@ -21,7 +21,6 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from mediamesh_bridges.errors import BadSetting, FileUnusable
 from mediamesh_core.formats import VideoFormat
@@ -37,9 +36,6 @@ _SAME_LAYOUT = {
 }
 _CODECS = {"v210": "v210", "yuv422p10rfc4175": "bitpacked"}
 _CODED_AS: Final = "yuv422p10le"
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-_HD_HEIGHT = 720
-EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
 class Packer(Protocol):
@@ -80,35 +76,6 @@ def unpacker(format: VideoFormat) -> Unpacker:
     if format.pixel_format in _CODECS:
         return _CodecUnpacker(format)
     return _PlaneUnpacker(format)
-
-
-class Conform:
-    """Gives pictures of any file the size and the pixel format of the connection."""
-
-    def __init__(self, format: VideoFormat) -> None:
-        self._size = (format.width, format.height)
-        self._height_fixed = format.scan == "interlaced"
-        self._pixels = ffmpeg_pixels(format)
-        self._reformatter = VideoReformatter()
-
-    def __call__(self, picture: VideoFrame) -> VideoFrame:
-        """Return the picture itself where it conforms, else a converted one."""
-        if (picture.width, picture.height, picture.format.name) == (*self._size, self._pixels):
-            return picture
-        if self._height_fixed and picture.height != self._size[1]:
-            raise FileUnusable(f"the pictures have {picture.height} lines: interlaced video cannot be scaled")
-        width, height = self._size
-        space = _colorspace(picture)
-        return self._reformatter.reformat(
-            picture, width, height, self._pixels, src_colorspace=space, dst_colorspace=space, interpolation=EXACT
-        )
-
-
-def _colorspace(picture: VideoFrame) -> int:
-    """Return the matrix between RGB and YCbCr: the file's, else what its height suggests."""
-    if picture.colorspace not in (_UNSPECIFIED, 0):
-        return picture.colorspace
-    return int(Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601)
 
 
 class _PlanePacker:

@@ -10,8 +10,9 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from mediamesh_bridges.file.conversion import Conform
 from mediamesh_bridges.file.media import MediaPath, chosen_stream
-from mediamesh_bridges.file.picture import Conform, packer
+from mediamesh_bridges.file.picture import packer
 from mediamesh_bridges.file.timeline import VIDEO_CLOCK, Placed, Stamped, place_on_grid
 from mediamesh_bridges.file.unit import Unit
 from mediamesh_core.formats import VideoFormat

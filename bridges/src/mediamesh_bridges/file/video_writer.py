@@ -17,14 +17,14 @@ from typing import BinaryIO, Final
 from av.codec import Codec
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 from av.error import FFmpegError
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from mediamesh_bridges.errors import BadSetting
 from mediamesh_bridges.file.containers import CONTAINERS, open_container
+from mediamesh_bridges.file.conversion import Conversion
 from mediamesh_bridges.file.encoders import first_encoder
 from mediamesh_bridges.file.interlacing import FieldMarks, announce_fields, check_fields, field_options
-from mediamesh_bridges.file.picture import EXACT, ffmpeg_pixels, unpacker
+from mediamesh_bridges.file.picture import ffmpeg_pixels, unpacker
 from mediamesh_bridges.file.recorded import Recorded
 from mediamesh_core.formats import VideoFormat
 
@@ -50,7 +50,7 @@ class VideoWriter:
         check_fields(encoder, format)
         self._unpack = unpacker(format)
         self._pixels = _encoded_pixels(encoder, format)
-        self._reformatter = VideoReformatter()
+        self._convert = Conversion(self._pixels)
         self._mark = FieldMarks(format, self._pixels)
         self._container = open_container(file, suffix)
         try:
@@ -62,8 +62,7 @@ class VideoWriter:
 
     def write(self, recorded: Recorded) -> None:
         """Encode a picture at its slot of the frame grid."""
-        picture = self._unpack(recorded.payload)
-        picture = self._reformatter.reformat(picture, format=self._pixels, interpolation=EXACT)
+        picture = self._convert(self._unpack(recorded.payload))
         picture.pts = recorded.position
         picture.time_base = 1 / self._format.frame_rate
         self._container.mux(self._stream.encode(self._mark(picture)))

@@ -1,4 +1,7 @@
-"""A received picture as RGB, converted by PyAV (FFmpeg's swscale); rgb24 needs nothing."""
+"""A received picture as RGB, converted by PyAV (FFmpeg's swscale); rgb24 needs nothing.
+
+On one thread: several write vectors beyond the ends of their rows into each other's, which alters pixels.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def to_rgb(payload: memoryview, format: Format) -> tuple[bytes, int, int]:
     if format.pixel_format == "rgb24":
         return bytes(payload), format.width, format.height
     matrix = "itu709" if format.height >= HIGH_DEFINITION else "itu601"
-    picture = _picture(payload, format).reformat(format="rgb24", src_colorspace=matrix)
+    picture = _picture(payload, format).reformat(format="rgb24", src_colorspace=matrix, threads=1)
     return _rows(picture.planes[0], 3 * format.width), format.width, format.height
 
 
