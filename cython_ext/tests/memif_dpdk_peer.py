@@ -63,7 +63,7 @@ class DpdkPeer:
         assert ready, f"testpmd never printed {text!r}:\n{self.printed}"
         for pipe in ready:
             data = os.read(pipe.fileno(), 65536).decode(errors="replace")
-            assert data, f"testpmd ended before it printed {text!r}:\n{self.printed}"
+            assert data, f"testpmd ended ({self._process.wait()}) before it printed {text!r}:\n{self.printed}"
             self.printed += data
             if pipe is self._process.stdout:
                 self._answers += data
