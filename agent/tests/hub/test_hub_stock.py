@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import socket
 import subprocess
 import uuid
@@ -195,6 +196,23 @@ def test_a_listener_outlives_a_lack_of_descriptors(hub: HubUnderTest) -> None:
         assert peer.recv(1024), "a HELLO once there is room"
 
 
+def test_a_server_may_think_for_longer_than_a_client(hub: HubUnderTest) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(hub.root / "late.sock"))
+        server.listen()
+        server.settimeout(PATIENCE)
+        hub.apply(sending("server", name="late.sock"), receiving("client"))
+        accepted, _ = server.accept()
+        with accepted, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(PATIENCE)
+            wait_until((hub.root / "m.sock").exists, "the socket")
+            client.connect(str(hub.root / "m.sock"))
+            while client.recv(1024):
+                pass
+            assert not select.select([accepted], [], [], 0)[0], "the hub has left the server"
+    (hub.root / "late.sock").unlink()
+
+
 def test_a_peer_that_connects_and_says_nothing_is_sent_away(hub: HubUnderTest) -> None:
     hub.apply(sending("client"))
     wait_until((hub.root / "m.sock").exists, "the socket")
@@ -269,7 +287,6 @@ def test_dpdk_sends_as_client_and_its_packets_are_frames(hub: HubUnderTest, free
 
 def test_dpdk_receives_as_server_and_returns(hub: HubUnderTest, free_dir: Path) -> None:
     hub.apply(sending("server"))
-    free_dir / "testpmd.log"
     for _ in range(2):
         with dpdk(free_dir, "server", hub.root / "m.sock", "rxonly"):
             wait_until(lambda: linked(hub, "default/a"), "the link")

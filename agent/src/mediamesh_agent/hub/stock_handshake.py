@@ -2,6 +2,10 @@
 
 What a peer can digest follows from the name in its first message: how many bytes one descriptor may have (DPDK counts
 in 16 bits, and from 23.03 on trusts that a descriptor fits into its mbuf; VPP takes 9216), unless the plan says it.
+
+Clients, who come unasked and take places from each other, have seconds. A server was named by the plan and keeps nobody
+waiting, and leaving it early harms it: DPDK listens before it is set up, greets only when it is (seconds on a busy
+machine), and ends its whole process (PANIC in eal_intr_thread_main, 22.11) when the one that it greets is gone.
 """
 
 import asyncio
@@ -37,9 +41,9 @@ from mediamesh_native.memif.messages import M2S, MESSAGE_SIZE, S2M, Hello, decod
 from mediamesh_native.pool import Pool
 from mediamesh_native.stockrings import StockRings
 
-PATIENCE = 2.0
-"""For each message, and for all of them together:"""
-WHOLE_PATIENCE = 5.0
+_PATIENCE_WITH_CLIENTS = 2.0, 5.0
+"""Seconds for each message, and for all of them together."""
+_PATIENCE_WITH_SERVERS = 20.0, 30.0
 SAFE_CHUNK = 2048
 LONGEST_CHUNK = 65472  # what 16 bits can say, in whole cache lines
 _FEWEST_LOG2, _MOST_LOG2 = 8, 14
@@ -81,6 +85,9 @@ class StockHandshake:
         self._lent = 0
         self._pool: Pool | None = None
         self._machine: SlaveHandshake | MasterHandshake | None = None
+        self._first = next(iter(endpoints.values()))
+        with_server = self._first.plan.role == "server"
+        self._patience, self._whole_patience = _PATIENCE_WITH_SERVERS if with_server else _PATIENCE_WITH_CLIENTS
 
     @property
     def _to_peer(self) -> bool:
@@ -103,17 +110,16 @@ class StockHandshake:
     async def _agree(self) -> SlaveHandshake | MasterHandshake:
         """Converse within the bound for it all; return the machine."""
         try:
-            async with asyncio.timeout(WHOLE_PATIENCE):
-                first = next(iter(self._endpoints.values()))
-                if first.plan.role == "server":
-                    self._choose(first)
+            async with asyncio.timeout(self._whole_patience):
+                if self._first.plan.role == "server":
+                    self._choose(self._first)
                     machine: SlaveHandshake | MasterHandshake = await self._slave()
                 else:
                     machine = self._master()
                 self._machine = machine
                 await self._converse(machine)
         except TimeoutError:
-            text = f"the stock peer's handshake was not done after {WHOLE_PATIENCE:g} s"
+            text = f"the stock peer's handshake was not done after {self._whole_patience:g} s"
             raise AttachmentEnded("HandshakeTooLong", text) from None
         return machine
 
@@ -261,10 +267,10 @@ class StockHandshake:
         ready = loop.create_future()
         loop.add_reader(self._socket, _tell, ready)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await ready
         except TimeoutError:
-            raise AttachmentEnded("PeerSilent", f"the stock peer said nothing for {PATIENCE:g} s") from None
+            raise AttachmentEnded("PeerSilent", f"the stock peer said nothing for {self._patience:g} s") from None
         finally:
             loop.remove_reader(self._socket)
 
