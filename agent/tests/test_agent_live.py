@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from mediamesh_testing.agents import alive, connections_file, ended, flows, hub_pid, living, said, shut_down, until, up
 
+from mediamesh_agent import supervision
 from mediamesh_agent.control import HubControl
 from mediamesh_agent.errors import AgentAlreadyRuns, HubUnreachable
+from mediamesh_agent.hub.hub import LONGEST_POLITENESS
 from mediamesh_agent.parts import HUB, kill
 
 
@@ -180,6 +182,10 @@ def test_a_hub_that_cannot_start_is_a_problem_that_is_shown(free_dir: Path, monk
             await until(agent, lambda: "broken installation" in agent.facts.problems.get("hub", ""))
 
     asyncio.run(main())
+
+
+def test_a_hub_has_time_to_wait_for_its_recorders() -> None:
+    assert supervision.SHUTDOWN_DEADLINE > LONGEST_POLITENESS
 
 
 def test_a_stopped_hub_is_killed_at_the_end(free_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ from mediamesh_agent.hubprocess import HubProcess, HubSettings
 from mediamesh_agent.upgrade import UpgradeReport, hand_over
 
 START_DEADLINE = 20.0
-SHUTDOWN_DEADLINE = 15.0
+SHUTDOWN_DEADLINE = 30.0
+"""Longer than a hub takes that waits for every bridge in vain: killed earlier, its recorders would be with it."""
 
 
 class Supervision:

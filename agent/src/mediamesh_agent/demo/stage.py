@@ -53,6 +53,10 @@ class Stage:
         found = (path for path in self.media.rglob("*") if path.suffix in RECORDINGS and path != self.film)
         return sorted(path for path in found if not path.name.startswith("."))
 
+    def unfinished(self) -> list[Path]:
+        """Return what a recorder that was killed has left behind."""
+        return sorted(self.media.rglob(".*.part"))
+
 
 @contextlib.contextmanager
 def stage() -> Iterator[Stage]:

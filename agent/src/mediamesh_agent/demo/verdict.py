@@ -21,7 +21,8 @@ async def judge(made: Stage, performance: Performance) -> list[Row]:
         if flow.connection == performance.film_connection:
             rows += [_row(made, sink.name, counted.get((flow.connection, sink.name), Counted())) for sink in flow.sinks]
     recorded = await asyncio.to_thread(_examine_all, made, performance)
-    return [_with_recording(row, recorded) if row.sink == RECORDER else row for row in rows]
+    unfinished = len(made.unfinished())
+    return [_with_recording(row, recorded, unfinished) if row.sink == RECORDER else row for row in rows]
 
 
 def _row(made: Stage, sink: str, counted: Counted) -> Row:
@@ -38,7 +39,7 @@ def _examine_all(made: Stage, performance: Performance) -> list[Recording]:
     return [examine(path, performance.format, expected) for path in made.recordings()]
 
 
-def _with_recording(row: Row, recorded: list[Recording]) -> Row:
+def _with_recording(row: Row, recorded: list[Recording], unfinished: int) -> Row:
     """Judge the recorder by what plays: the frames in its files against those that the hub gave it."""
     frames = sum(recording.frames for recording in recorded)
     altered = [recording.altered for recording in recorded if recording.altered is not None]
@@ -46,5 +47,6 @@ def _with_recording(row: Row, recorded: list[Recording]) -> Row:
     codecs = " ".join(sorted({recording.codec for recording in recorded})) or "nothing"
     pauses = sum(recording.pauses for recording in recorded)
     behind = f"; the source fell behind its rate {pauses} times" if pauses else ""
-    note = f"{len(recorded)} file(s) played back, {codecs}{behind}"
+    killed = f"; {unfinished} not finished, its recorder was killed" if unfinished else ""
+    note = f"{len(recorded)} file(s) played back, {codecs}{behind}{killed}"
     return Row(row.sink, frames, lost, sum(altered) if altered else None, row.dropped, row.latency, note)

@@ -37,8 +37,10 @@ log = logging.getLogger(__name__)
 
 _SETTLE = 1.0
 _DRAIN = 1.0
-_RECORDERS = 10.0
+_RECORDERS = 20.0
 _FEEDERS = 5.0
+LONGEST_POLITENESS = _FEEDERS + _DRAIN + _RECORDERS
+"""Seconds that an end may take because of bridges; whoever ends a hub has to wait longer."""
 
 
 class Hub:
