@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from mediamesh_testing.waiting import PATIENCE, wait_until
 from memif_ends import open_descriptors
 from native_peers import PATIENCE_NS, Node, PortArguments, Sink, Source, acquire, port_arguments, receive, send, take
+from native_sleepers import asleep, in_thread
 
 from mediamesh_native.pool import RingRegion
 from mediamesh_native.port import SinkPort, Wait, live_objects
@@ -33,19 +33,6 @@ def node() -> Iterator[Node]:
 def pair(node: Node) -> tuple[Source, Sink]:
     flow = node.flow()
     return node.source(flow), node.sink(flow)
-
-
-def asleep(count: int = 1) -> None:
-    """Return when so many threads wait in a port: the kernel knows them as sleeping in epoll."""
-    wait_until(lambda: sleeping_threads() >= count, "everybody to fall asleep")
-
-
-def sleeping_threads() -> int:
-    found = 0
-    for task in os.listdir("/proc/self/task"):  # noqa: PTH208
-        with open(f"/proc/self/task/{task}/syscall", encoding="ascii") as file:  # noqa: PTH123
-            found += file.read().startswith("441 ")  # epoll_pwait2
-    return found
 
 
 def test_a_wait_ends_at_its_time(pair: tuple[Source, Sink]) -> None:
@@ -97,15 +84,6 @@ def test_a_frame_in_a_region_not_yet_known_waits_for_the_message_about_it(node: 
     frame = port.take()
     assert frame is not None
     assert frame.sequence == 0
-
-
-def in_thread(call: Callable[[], object]) -> "Future[object]":
-    """Run a call in a thread of its own."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(call)
-    finally:
-        pool.shutdown(wait=False)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

@@ -9,6 +9,8 @@ from mediamesh_native.pool import RingRegion
 from mediamesh_testing.waiting import wait_until
 
 PAGE = 4096
+BELL_OFFERED, BELL_AWAKE, BELL_ASLEEP = 1, 2, 3  # bell.h
+_BELL_OFFSET = 896
 
 
 class Descriptor(ctypes.LittleEndianStructure):
@@ -47,6 +49,7 @@ class HostilePeer:
         self.s2m = RingView(self.memory, rings.s2m_offset, 1 << rings.s2m_log2)
         self.m2s = RingView(self.memory, rings.m2s_offset, 1 << rings.m2s_log2)
         self.claim = ctypes.c_uint64.from_buffer(self.memory, rings.size - PAGE)
+        self.bell = ctypes.c_uint32.from_buffer(self.memory, rings.size - PAGE + _BELL_OFFSET)
 
     def kick(self) -> None:
         os.eventfd_write(self.rings.m2s_event, 1)
@@ -70,5 +73,5 @@ class HostilePeer:
         return Descriptor.from_buffer_copy(self.s2m[index])
 
     def close(self) -> None:
-        del self.s2m, self.m2s, self.claim
+        del self.s2m, self.m2s, self.claim, self.bell
         self.memory.close()

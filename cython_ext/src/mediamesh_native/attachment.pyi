@@ -1,26 +1,17 @@
-"""What a source and a sink share in the client's process: mapped rings and pools, sleeping, closing."""
-
-import enum
+"""What a source and a sink share in the client's process: mapped rings and pools, and closing them."""
 
 from mediamesh_native.frame import Frame
-
-class Wait(enum.IntEnum):
-    """What ended a wait."""
-
-    TIMEOUT = 0
-    READY = 1
-    CONTROL = 2
+from mediamesh_native.sleeper import Sleeper
 
 class Mapping:
     def __init__(self, fd: int, size: int, stride: int, writable: bool) -> None: ...
 
-class Port:
-    """What both roles share: rings, regions, sleeping, closing."""
+class Port(Sleeper):
+    """What both roles share: rings, regions, closing."""
 
     outstanding: int  # frames in hand
     forgotten: int  # frames that were dropped without release
     next_sequence: int  # of a source
-    closed: bool
     def __init__(
         self,
         *,
@@ -39,12 +30,3 @@ class Port:
     ) -> None: ...
     def add_region(self, index: int, fd: int, size: int) -> None:
         """Map a pool (the fd stays the caller's). The newest eight are known; frames keep their own mapping."""
-    def wait(self, timeout_ns: int) -> Wait:
-        """Sleep without the GIL until a frame may be there, the socket has something or time is up (-1: never).
-
-        Raises InterruptedError never: signals are handled (PyErr_CheckSignals) and waiting goes on.
-        """
-    def fileno(self) -> int:
-        """An epoll descriptor, readable (level) while a frame or a control message may be there."""
-    def close(self) -> None:
-        """Unmap and close. Frames in hand become closed; their views stay readable until dropped."""

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from posix.unistd cimport write
 
+from mediamesh_native.bell cimport MM_BELL_SOCKET, MM_BELL_UNNEEDED, mm_bell_wake
 from mediamesh_native.layout cimport MM_HEADER_SIZE, MM_MASK_INT, mm_desc, mm_fence, mm_load16, mm_monotonic, mm_ring, mm_store16
 from mediamesh_native.model cimport (
     EVENT_BLOCKED, FRAME_FREE, FRAME_LIVE, FRAME_POSTED, NO_FAULT, SOURCE_REGION,
@@ -54,11 +55,14 @@ cdef inline void end(Engine_ *engine, Attachment *peer, Fault fault) noexcept no
 cdef inline void signal_peer(Engine_ *engine, Attachment *peer, int event) noexcept nogil:
     """Wake a client of ours. Nothing it does makes this wait; if it cannot be told, enough signals wait for it, or it is gone."""
     cdef char one = 1
+    cdef int how = MM_BELL_SOCKET if peer.stock != NULL else mm_bell_wake(&peer.extension.bell)
+    if how == MM_BELL_UNNEEDED:
+        return
     engine.signals += 1
-    if peer.stock == NULL:
-        send(event, &one, 1, MSG_DONTWAIT | MSG_NOSIGNAL)
-    else:
+    if peer.stock != NULL:
         signal_stock(engine, peer, event)
+    elif how == MM_BELL_SOCKET:
+        send(event, &one, 1, MSG_DONTWAIT | MSG_NOSIGNAL)
 
 
 cdef inline void signal_stock(Engine_ *engine, Attachment *peer, int event) noexcept nogil:

@@ -55,6 +55,8 @@ typedef struct {
   uint64_t damaged; /* client */
   uint8_t pad1[40];
   uint64_t latency[MM_LATENCY_BUCKETS]; /* client */
+  uint32_t bell; /* both sides; see bell.h */
+  uint8_t pad2[60];
 } mm_extension;
 
 typedef struct {
@@ -77,10 +79,13 @@ _Static_assert(offsetof(mm_ring, desc) == 128, "memif descriptors");
 _Static_assert(sizeof(mm_info) == 16, "info");
 _Static_assert(offsetof(mm_extension, received) == 64, "client's line");
 _Static_assert(offsetof(mm_extension, latency) == 128, "histogram");
+_Static_assert(offsetof(mm_extension, bell) == 896, "bell");
 _Static_assert(sizeof(mm_header) == 56, "frame header");
 
 static inline uint16_t mm_load16(const uint16_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void mm_store16(uint16_t *p, uint16_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint32_t mm_load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void mm_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline uint64_t mm_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void mm_store64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline int mm_swap64(uint64_t *p, uint64_t expected, uint64_t desired) {

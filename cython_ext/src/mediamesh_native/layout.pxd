@@ -39,6 +39,7 @@ cdef extern from "layout.h" nogil:
         uint64_t returned
         uint64_t damaged
         uint64_t latency[96]
+        uint32_t bell
 
     ctypedef struct mm_header:
         uint32_t magic
@@ -54,6 +55,8 @@ cdef extern from "layout.h" nogil:
 
     uint16_t mm_load16(const uint16_t *p)
     void mm_store16(uint16_t *p, uint16_t v)
+    uint32_t mm_load32(const uint32_t *p)
+    void mm_store32(uint32_t *p, uint32_t v)
     uint64_t mm_load64(const uint64_t *p)
     void mm_store64(uint64_t *p, uint64_t v)
     bint mm_swap64(uint64_t *p, uint64_t expected, uint64_t desired)

@@ -9,7 +9,7 @@ A pool is sealed once more (`F_SEAL_FUTURE_WRITE`) as soon as its producer has m
 then on the kernel refuses every new way to write it, to everybody. The hub itself needs no
 mapping of a pool to move its frames; it maps those it copies for a stock memif peer.
 
-A client is woken on a socket pair of which the hub keeps one end. An eventfd would be one open file that both have: the
+A client that sleeps on a descriptor is woken on a socket pair of which the hub keeps one end. An eventfd would be one open file that both have: the
 client could take O_NONBLOCK off and fill it. A pipe has two open files but one mutex, which a reader holds while it
 faults in the page that it reads into; on a slow file system of its own that is for ever, and no signal gets the
 writer out. A send with MSG_DONTWAIT waits for nothing that the other end could hold.
@@ -25,7 +25,8 @@ from libc.stdint cimport uint64_t
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
 from posix.unistd cimport close
 
-from mediamesh_native.layout cimport MM_COOKIE, MM_HEADER_SIZE, MM_MASK_INT, mm_ring
+from mediamesh_native.bell cimport MM_BELL_OFFERED
+from mediamesh_native.layout cimport MM_COOKIE, MM_HEADER_SIZE, MM_MASK_INT, mm_extension, mm_ring
 
 from mediamesh_native import live
 
@@ -181,6 +182,7 @@ cdef class RingRegion:
                 raise
             self._reset(<mm_ring *> self.base)
             self._reset(<mm_ring *> (self.base + self.m2s_offset))
+            (<mm_extension *> (self.base + self.extension_offset)).bell = MM_BELL_OFFERED
         self.closed = False
         live.opened("rings")
 

@@ -1,11 +1,11 @@
 """The client's end of an attachment: what an application's process maps and touches."""
 
 from mediamesh_native.attachment import Port as Port
-from mediamesh_native.attachment import Wait as Wait
 from mediamesh_native.frame import Frame as Frame
 from mediamesh_native.frame import SinkFrame as SinkFrame
 from mediamesh_native.frame import SourceFrame as SourceFrame
 from mediamesh_native.live import live_objects as live_objects
+from mediamesh_native.sleeper import Wait as Wait
 
 class SinkPort(Port):
     last_sequence: int  # of the frame taken last, -1 before

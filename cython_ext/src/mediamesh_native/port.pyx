@@ -14,8 +14,8 @@ from mediamesh_native.layout cimport (
     mm_swap64, mm_take_desc,
 )
 
-from mediamesh_native.attachment import Wait
 from mediamesh_native.live import live_objects
+from mediamesh_native.sleeper import Wait
 
 # What is cimported has no Python name; these are part of this module's surface.
 globals().update(Frame=Frame, Port=Port, SinkFrame=SinkFrame, SourceFrame=SourceFrame)
