@@ -110,7 +110,7 @@ def test_source_that_has_not_attached_keeps_it_from_being_ready() -> None:
 
 
 def test_nobody_who_may_be_source_is_no_source() -> None:
-    verdict = Verdict(node="n1", endpoints=(replace(SOURCE, reason="Standby"),))
+    verdict = Verdict(node="n1", endpoints=(SOURCE._replace(reason="Standby"),))
     assert conditions(made(verdict, WAITS))["Ready"] == ("False", "NoSource")
 
 
@@ -148,7 +148,7 @@ def test_peers_in_pods_are_known_by_their_endpoint() -> None:
 
 
 def test_who_takes_no_part_says_why() -> None:
-    away = replace(SINKS[1], node="n2", reason="NoTransport")
+    away = SINKS[1]._replace(node="n2", reason="NoTransport")
     nobody = PlacedEndpoint("archive", "sink", "pod", reason="NoPod")
     verdict = Verdict(
         programmable=False, reason="NoTransport", message="why", node="n1", endpoints=(SOURCE, SINKS[0], away, nobody)

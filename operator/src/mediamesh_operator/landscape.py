@@ -8,7 +8,7 @@ away from it, that is only true of the leader. Which node a connection was on is
 from collections.abc import Collection
 from typing import Final
 
-from mediamesh_core.planner import Node, Observed, Plans, plan
+from mediamesh_core.planner import Node, Observed, Planner, Plans
 from mediamesh_operator.sessions import Sessions
 from mediamesh_operator.world import World
 
@@ -21,12 +21,12 @@ def ready_nodes(world: World, sessions: Sessions, *, beginning: bool) -> frozens
     return frozenset(name for name in world.nodes if name in staffed or sessions.heard(name) is not None)
 
 
-def planned(world: World, sessions: Sessions, ready: Collection[str]) -> Plans:
-    """Return what each node should run now."""
+def planned(planner: Planner, world: World, sessions: Sessions, ready: Collection[str]) -> Plans:
+    """Return what each node should run now; `world` keeps what has not changed as the same object."""
     connections = [each.spec for each in world.connections.values() if each.spec is not None]
     nodes = [Node(name, ready=name in ready) for name in world.nodes]
     pods = [known.pod for known in world.pods.values() if not known.agent]
-    return plan(connections, nodes, pods, Observed(_revisions(world, sessions), _placed(world)))
+    return planner.plan(connections, nodes, pods, Observed(_revisions(world, sessions), _placed(world)))
 
 
 def _revisions(world: World, sessions: Sessions) -> dict[str, int]:

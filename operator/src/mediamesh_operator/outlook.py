@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mediamesh_core.plan import NodePlan
-from mediamesh_core.planner import Plans, Verdict
+from mediamesh_core.planner import Planner, Plans, Verdict
 from mediamesh_core.status import Observation
 from mediamesh_operator.landscape import HEARING, planned, ready_nodes
 from mediamesh_operator.observations import Rates, notable, observations
@@ -46,6 +46,7 @@ class Outlook:
         self._clock = clock
         self._hearing_until = float("-inf")
         self._basis: object = None
+        self._planner = Planner()
         self._plans = Plans({}, {})
         self._messages = PlanMessages()
         self._digests: dict[str, str] = {}
@@ -87,8 +88,10 @@ class Outlook:
         if basis == self._basis:
             return None
         before, self._basis = self._plans, basis
-        self._plans = planned(self._world, self._sessions, ready)
-        verdicts = {name for name, verdict in self._plans.verdicts.items() if before.verdicts.get(name) != verdict}
+        self._plans = planned(self._planner, self._world, self._sessions, ready)
+        verdicts = {
+            name for name, verdict in self._plans.verdicts.items() if _other(verdict, before.verdicts.get(name))
+        }
         nodes = self._take_messages()
         return Changed(frozenset(verdicts.union(*map(self.hear, nodes))), frozenset(nodes))
 
@@ -123,6 +126,10 @@ class Outlook:
         for gone in self._views.keys() - self._flows.keys():
             del self._views[gone]
         return changed
+
+
+def _other(verdict: Verdict, before: Verdict | None) -> bool:
+    return verdict is not before and verdict != before
 
 
 def _connections(plan: NodePlan) -> frozenset[str]:

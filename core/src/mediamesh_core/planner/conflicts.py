@@ -4,7 +4,7 @@ Each takes what it needs for itself: files that it writes, interfaces of stock p
 asks first has it; a connection that comes too late gets none of what it asks for, so it holds up nobody else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -16,7 +16,7 @@ Key = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class Claim:
     """What an endpoint needs for itself, or, with a role, only together with others of the same role."""
 
     reason: str
@@ -25,7 +25,7 @@ class _Claim:
     owner: str
     role: str = ""
 
-    def refuse(self, first: "_Claim") -> None:
+    def refuse(self, first: "Claim") -> None:
         """Raise if it cannot be had beside the claim that was there first."""
         if not self.role:
             uses = "is written by two sinks" if self.reason == "FileConflict" else "is used by two endpoints"
@@ -39,30 +39,31 @@ class Claims:
     """What has been taken."""
 
     def __init__(self) -> None:
-        self._taken: dict[Key, _Claim] = {}
+        self._taken: dict[Key, Claim] = {}
 
-    def take(self, connection: MediaConnection, node: str, flow: FlowPlan) -> None:
-        """Take all that the connection's flow on this node needs.
+    def take(self, wanted: Iterable[Claim]) -> None:
+        """Take all that one flow needs.
 
         Raises
         ------
         UserError
             Something of it has been taken, or is asked for twice; nothing is taken then.
         """
-        wanted: dict[Key, _Claim] = {}
-        for claim in _claims(connection, node, flow):
-            first = self._taken.get(claim.key) or wanted.setdefault(claim.key, claim)
+        new: dict[Key, Claim] = {}
+        for claim in wanted:
+            first = self._taken.get(claim.key) or new.setdefault(claim.key, claim)
             if first is not claim:
                 claim.refuse(first)
-        self._taken |= wanted
+        self._taken |= new
 
 
-def _claims(connection: MediaConnection, node: str, flow: FlowPlan) -> Iterator[_Claim]:
+def claims(connection: MediaConnection, node: str, flow: FlowPlan) -> Iterator[Claim]:
+    """Yield all that the connection's flow on this node needs."""
     namespace = connection.metadata.namespace
     for sink in connection.spec.sinks:
         if sink.file is not None:
             path = PurePosixPath(sink.file.path)
-            yield _Claim(
+            yield Claim(
                 "FileConflict", ("file", namespace, str(path)), f"file {path}", f"{flow.connection} {sink.name}"
             )
     yield from _interfaces(flow.source.name, flow.source.endpoint, node, flow)
@@ -70,9 +71,9 @@ def _claims(connection: MediaConnection, node: str, flow: FlowPlan) -> Iterator[
         yield from _interfaces(planned.name, planned.endpoint, node, flow)
 
 
-def _interfaces(name: str, end: EndpointPlan, node: str, flow: FlowPlan) -> Iterator[_Claim]:
+def _interfaces(name: str, end: EndpointPlan, node: str, flow: FlowPlan) -> Iterator[Claim]:
     if end.memif is not None:
         socket, owner = (node, end.memif.folder, end.memif.socket), f"{flow.connection} {name}"
         shown = f"memif {end.memif.socket}"
-        yield _Claim("MemifConflict", ("id", *socket, end.memif.id), f"{shown} id {end.memif.id}", owner)
-        yield _Claim("MemifConflict", ("role", *socket), shown, owner, end.memif.role)
+        yield Claim("MemifConflict", ("id", *socket, end.memif.id), f"{shown} id {end.memif.id}", owner)
+        yield Claim("MemifConflict", ("role", *socket), shown, owner, end.memif.role)

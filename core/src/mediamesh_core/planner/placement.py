@@ -45,13 +45,13 @@ class Placement:
 
 def place(connection: MediaConnection, landscape: Landscape) -> Placement:
     """Return where the connection is."""
-    if landscape.local:
-        return _beside_the_hub(connection, landscape.local)
+    if local := landscape.local:
+        return _beside_the_hub(connection, local)
     home = host_source(connection, landscape) if _is_host(connection) else pod_source(connection, landscape)
     endpoints = [*home.source]
     for sink in connection.spec.sinks:
         endpoints += _sink(sink, connection.metadata.namespace, home, landscape)
-    trouble = home.trouble or troubles.of_node(landscape.nodes.get(home.node), home.node)
+    trouble = home.trouble or troubles.of_node(landscape.node(home.node), home.node)
     return Placement(home.node, tuple(endpoints), trouble or troubles.of_sinks(endpoints, home.node))
 
 
@@ -69,14 +69,14 @@ def _beside_the_hub(connection: MediaConnection, node: str) -> Placement:
 def _sink(sink: Sink, namespace: str, home: Home, landscape: Landscape) -> Iterator[PlacedEndpoint]:
     if selector(sink) is None:
         return _host_sink(sink, home, landscape)
-    found = landscape.pods.matching(namespace, selector(sink) or {})
+    found = landscape.matching(namespace, selector(sink) or {})
     return _pods(sink, found, home) if sink.pod is not None else _peer(sink, found, home)
 
 
 def _host_sink(sink: Sink, home: Home, landscape: Landscape) -> Iterator[PlacedEndpoint]:
     """A recording, or a peer on the host: on the flow's node unless it names another."""
     node = named_node(sink) or home.node
-    unfit = troubles.of_host(sink, landscape.nodes.get(node))
+    unfit = troubles.of_host(sink, landscape.node(node))
     reason = unfit if unfit == NO_NODE else _distance(node, home) or unfit
     yield PlacedEndpoint(sink.name, "sink", sink.chosen(), node, reason=reason)
 

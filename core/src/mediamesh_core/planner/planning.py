@@ -3,20 +3,23 @@
 `plan` is pure and deterministic: the same input gives the same plans, whatever its order. One connection that is wrong
 or cannot be placed costs its own verdict and nobody else's plan. Connections are taken from the oldest to the youngest,
 so it is the younger of two that cannot be together which does not run.
+
+`Planner` gives the same plans to one who plans again and again. What it remembers is a draft of each connection, with
+all that was looked at when it was made; a draft is made again when one of these looks shows something else. What
+connections take from one another is settled anew each time. So a change costs a glance at every connection, and work
+for those that it touches. `plan` is a planner that remembers nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from operator import attrgetter
 
 from mediamesh_core.errors import UserError
 from mediamesh_core.kinds.connection import MediaConnection
-from mediamesh_core.kinds.status import MAX_ENDPOINTS
 from mediamesh_core.plan import FlowPlan, NodePlan
 from mediamesh_core.planner.cluster import Node, Observed, Pod
 from mediamesh_core.planner.conflicts import Claims
-from mediamesh_core.planner.instructions import flow_plan
-from mediamesh_core.planner.landscape import Landscape, landscape
-from mediamesh_core.planner.placement import place
-from mediamesh_core.planner.podindex import PodIndex
+from mediamesh_core.planner.drafts import Draft, draft
+from mediamesh_core.planner.landscape import Landscape
 from mediamesh_core.planner.verdicts import Plans, Verdict
 
 _NOTHING = Observed()
@@ -29,18 +32,54 @@ def plan(
     observed: Observed = _NOTHING,
 ) -> Plans:
     """Return what each node should run, and what becomes of each connection; full names are unique."""
-    index = PodIndex(pods)
-    whole, claims = landscape(nodes, index, observed.placed), Claims()
-    flows: dict[str, list[FlowPlan]] = {name: [] for name in whole.nodes}
-    verdicts: dict[str, Verdict] = {}
-    for connection in sorted(connections, key=_age):
-        flow, verdict = _planned(connection, whole, claims)
-        verdicts[connection.full_name] = verdict
-        if verdict.accepted and verdict.node in flows and flow is not None:
-            flows[verdict.node].append(flow)
-    mounted = index.mounted_by_node()
-    plans = (_node_plan(node, flows[node.name], mounted, observed) for node in whole.nodes.values())
-    return Plans({made.node: made for made in plans}, verdicts)
+    return Planner().plan(connections, nodes, pods, observed)
+
+
+class Planner:
+    """Plans again and again; a connection that is another must be another object."""
+
+    def __init__(self) -> None:
+        self._landscape = Landscape()
+        self._drafts: dict[str, Draft] = {}
+
+    def plan(
+        self,
+        connections: Iterable[MediaConnection],
+        nodes: Iterable[Node],
+        pods: Iterable[Pod] = (),
+        observed: Observed = _NOTHING,
+    ) -> Plans:
+        """Return what `plan` returns."""
+        self._landscape.renew(nodes, pods, observed.placed)
+        drafts = sorted(map(self._draft, connections), key=attrgetter("age"))
+        self._drafts = {each.full_name: each for each in drafts}
+        flows: dict[str, list[FlowPlan]] = {name: [] for name in self._landscape.nodes}
+        verdicts = _settled(drafts, flows)
+        plans = (self._node_plan(node, flows[node.name], observed) for node in self._landscape.nodes.values())
+        return Plans({made.node: made for made in plans}, verdicts)
+
+    def _draft(self, connection: MediaConnection) -> Draft:
+        known = self._drafts.get(connection.full_name)
+        return known if known is not None and known.holds(connection) else draft(connection, self._landscape)
+
+    def _node_plan(self, node: Node, flows: list[FlowPlan], observed: Observed) -> NodePlan:
+        return NodePlan(
+            node=node.name,
+            revision=observed.revisions.get(node.name, 0) + 1,
+            flows=tuple(sorted(flows, key=attrgetter("connection"))),
+            pods=self._landscape.pods.mounted_on(node.name),
+            cluster=not node.local,
+        )
+
+
+def _settled(drafts: Iterable[Draft], flows: dict[str, list[FlowPlan]]) -> dict[str, Verdict]:
+    """Settle who has what, and put the flows of those who run onto their nodes; return the verdicts."""
+    verdicts, taken = {}, Claims()
+    for each in drafts:
+        verdict = verdicts[each.full_name] = each.beside(taken)
+        if verdict.accepted and verdict.node in flows and each.flow is not None:
+            flows[verdict.node].append(each.flow)
+    return verdicts
 
 
 def plan_here(connections: Iterable[MediaConnection], node: Node) -> NodePlan:
@@ -66,35 +105,3 @@ def _check_names(connections: Iterable[MediaConnection]) -> None:
         if connection.full_name in seen:
             raise UserError("DuplicateConnection", f"{connection.full_name} is defined twice; remove one")
         seen.add(connection.full_name)
-
-
-def _age(connection: MediaConnection) -> tuple[str, str]:
-    return connection.metadata.creation_timestamp, connection.full_name
-
-
-def _planned(connection: MediaConnection, whole: Landscape, claims: Claims) -> tuple[FlowPlan | None, Verdict]:
-    placement = place(connection, whole)
-    try:
-        flow = flow_plan(connection, whole.nodes.get(placement.node), placement.folders())
-        claims.take(connection, placement.node, flow)
-    except UserError as error:
-        return None, Verdict(accepted=False, programmable=False, reason=error.reason, message=error.message)
-    reason, message = placement.trouble or ("", "")
-    verdict = Verdict(
-        programmable=not reason,
-        reason=reason,
-        message=message,
-        node=placement.node,
-        endpoints=placement.endpoints[:MAX_ENDPOINTS],
-    )
-    return flow, verdict
-
-
-def _node_plan(node: Node, flows: list[FlowPlan], mounted: Mapping[str, list[str]], observed: Observed) -> NodePlan:
-    return NodePlan(
-        node=node.name,
-        revision=observed.revisions.get(node.name, 0) + 1,
-        flows=tuple(sorted(flows, key=lambda flow: flow.connection)),
-        pods=tuple(mounted.get(node.name, ())),
-        cluster=not node.local,
-    )

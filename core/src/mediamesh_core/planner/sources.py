@@ -32,10 +32,10 @@ class Home:
 def pod_source(connection: MediaConnection, landscape: Landscape) -> Home:
     """Place a flow whose source is an application, or a memif peer in a pod."""
     source, namespace = connection.spec.source, connection.metadata.namespace
-    found = landscape.pods.matching(namespace, selector(source) or {})
-    was = landscape.placed.get(connection.full_name, "")
+    found = landscape.matching(namespace, selector(source) or {})
+    was = landscape.was(connection.full_name)
     chosen = _chosen([pod for pod in found if pod.mounted], was)
-    node = chosen.node if chosen else was if was in landscape.nodes else ""
+    node = chosen.node if chosen else was if landscape.node(was) else ""
     ends = tuple(all_but(chosen, found, source, "source", otherwise=STANDBY))
     return Home(node, ends, troubles.of_source(source, namespace, found, chosen))
 
@@ -63,18 +63,18 @@ def host_source(connection: MediaConnection, landscape: Landscape) -> Home:
     """Place a flow whose source is a file, or a memif peer on the host."""
     source = connection.spec.source
     node = named_node(source) or _nearest(connection, landscape)
-    reason = troubles.of_host(source, landscape.nodes.get(node))
+    reason = troubles.of_host(source, landscape.node(node))
     end = PlacedEndpoint(source.name, "source", source.chosen(), node, reason=reason)
-    known = node if node in landscape.nodes else ""
+    known = node if landscape.node(node) else ""
     return Home(known, (end,), troubles.told(reason, f"source {source.name}", node) if reason else None)
 
 
 def _nearest(connection: MediaConnection, landscape: Landscape) -> str:
     served = _served(connection, landscape)
-    was = landscape.placed.get(connection.full_name, "")
-    if was in landscape.nodes and (was in served or not served):
+    was = landscape.was(connection.full_name)
+    if landscape.node(was) and (was in served or not served):
         return was
-    able = landscape.recording if connection.spec.source.file is not None else landscape.able
+    able = landscape.able(recording=connection.spec.source.file is not None)
     best = min(served, key=lambda name: (name not in able, -served[name], name), default="")
     return best or next(iter(able), "")
 
@@ -84,11 +84,11 @@ def _served(connection: MediaConnection, landscape: Landscape) -> dict[str, int]
     served: Counter[str] = Counter()
     for sink in connection.spec.sinks:
         served.update(_nodes_of(sink, connection.metadata.namespace, landscape))
-    return {name: count for name, count in served.items() if name in landscape.nodes}
+    return {name: count for name, count in served.items() if landscape.node(name)}
 
 
 def _nodes_of(sink: Sink, namespace: str, landscape: Landscape) -> Sequence[str]:
     if selector(sink) is None:
         return [node] if (node := named_node(sink)) else []
-    nodes = [pod.node for pod in landscape.pods.matching(namespace, selector(sink) or {}) if pod.mounted]
+    nodes = [pod.node for pod in landscape.matching(namespace, selector(sink) or {}) if pod.mounted]
     return nodes if sink.pod is not None else sorted(set(nodes))

@@ -5,6 +5,7 @@ Reasons are CamelCase words that never change; they go into conditions as they a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mediamesh_core.plan import NodePlan
 
@@ -32,9 +33,8 @@ SINK_NOT_MOUNTED = "SinkNotMounted"
 """Pods match a sink, and none of them mounts our volume."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedEndpoint:
-    """An endpoint of a connection, or one pod of it."""
+class PlacedEndpoint(NamedTuple):
+    """An endpoint of a connection, or one pod of it; a tuple, as a plan makes very many of them."""
 
     name: str
     role: str
