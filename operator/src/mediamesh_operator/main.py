@@ -5,22 +5,21 @@ the process does, and kubelet starts it anew. What the leader does is in `leadin
 """
 
 import asyncio
+import contextlib
 import logging
-import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from mediamesh_core.errors import MediameshError
 from mediamesh_operator import health, logs, storage
+from mediamesh_operator.election import Election, end_soon
 from mediamesh_operator.leader import Candidate
 from mediamesh_operator.leading import Leading
 from mediamesh_operator.metrics import Metrics, Picture
 from mediamesh_operator.options import Options, parse
 
-_LAST_WORDS = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -41,15 +40,22 @@ async def _operate(options: Options) -> None:
     _take_signals(stop)
     metrics = Metrics()
     async with storage.connected() as api:
-        leases = storage.LeaseStore(api, options.namespace, options.lease)
-        candidate = Candidate(leases, options.lease, options.identity, time.monotonic)
         leading = Leading(options, api, metrics, lambda: _take_signals(stop))
-        metrics.show(lambda: leading.picture() if candidate.leading else Picture())
-        async with health.serving(options.http, lambda: _unready(candidate, leading), metrics.registry):
+        election = Election(lambda: _candidate(options), leading.run)
+        metrics.show(lambda: leading.picture() if election.leading else Picture())
+        async with health.serving(options.http, lambda: _unready(election, leading), metrics.registry):
             try:
-                await candidate.lead(leading.run, stop)
+                await election.run(stop)
             finally:
-                _end_soon()
+                end_soon()
+
+
+@contextlib.asynccontextmanager
+async def _candidate(options: Options) -> AsyncIterator[Candidate]:
+    """Give the candidate, with a connection of its own: it is in a loop of its own."""
+    async with storage.connected() as api:
+        leases = storage.LeaseStore(api, options.namespace, options.lease)
+        yield Candidate(leases, options.lease, options.identity, time.monotonic)
 
 
 def _take_signals(stop: asyncio.Event) -> None:
@@ -57,18 +63,11 @@ def _take_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-def _unready(candidate: Candidate, leading: Leading) -> str:
+def _unready(election: Election, leading: Leading) -> str:
     """Say why this replica is not ready; "" if it is."""
-    if candidate.leading:
+    if election.leading:
         return "" if leading.serving else "leads, and is still getting to know the cluster"
-    return "" if candidate.heard else "the API server does not answer"
-
-
-def _end_soon() -> None:
-    """See to it that a former leader ends, even if one of its parts hangs: another may lead in a moment."""
-    timer = threading.Timer(_LAST_WORDS, os._exit, (1,))
-    timer.daemon = True
-    timer.start()
+    return "" if election.heard else "the API server does not answer"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 CALM: Final = 0.02
-LONGEST: Final = 0.2
+LONGEST: Final = 0.05
 FIRST_RETRY: Final = 0.1
 LONGEST_RETRY: Final = 30.0
 
