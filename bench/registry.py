@@ -11,6 +11,7 @@ from bench.cases import (
     hub_cpu,
     import_time,
     latency,
+    operator_scale,
     planning,
     small_frames,
     stalled_sink,
@@ -76,6 +77,18 @@ CASES = (
     Case("attach", "attach to a flow with a 500 MB pool", "p99 ≤ 10 ms", attach.run),
     Case(
         "plan-10000", "`plan()` for 10,000 connections of 5 pods each on 200 nodes", "≤ 1 s, and linear", planning.run
+    ),
+    Case(
+        "operator-scale",
+        "operator with 1,000 connections on 200 nodes and 5,000 pods: cold start to all plans delivered, then rest",
+        "≤ 20 s; ≤ 200 MiB; ≤ 3 % of a core and no API writes at rest",
+        operator_scale.run,
+    ),
+    Case(
+        "operator-change",
+        "one change among those 1,000 to its node's agent having the plan",
+        "only the nodes concerned get a plan; p95 ≤ 200 ms",
+        operator_scale.change,
     ),
     Case("import", "`import mediamesh`", "≤ 80 ms, no NumPy imported", import_time.run),
 )

@@ -28,6 +28,8 @@ ROWS_OF_THE_TARGETS = {
     "attach",
     "import",
     "plan-10000",
+    "operator-scale",
+    "operator-change",
 }
 FIELDS = {"name", "value", "unit", "target", "holds", "peer", "peer_value", "command", "machine"}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediamesh_core.status import Observation, SeenAttachment, SeenBridge
-from mediamesh_operator.observations import Rates, essence, notable, observations
+from mediamesh_operator.observations import Rates, notable, observations
 from mediamesh_protos import agents_pb2, hub_pb2
 
 CAM = "studio/cam1"
@@ -117,8 +117,3 @@ BASE = seen(agents_pb2.Report(hub=hub(100)), rate=60.0)
 )
 def test_what_is_worth_a_look(change: dict[str, object], expected: bool) -> None:
     assert notable(BASE, replace(BASE, **change)) is expected  # type: ignore[arg-type]
-
-
-def test_the_essence_has_no_counters() -> None:
-    assert all((each.frames, each.dropped) == (0, 0) for each in essence(BASE).attachments)
-    assert essence(BASE).rate is None

@@ -18,7 +18,7 @@ HEARING: Final = 20.0
 def ready_nodes(world: World, sessions: Sessions, *, beginning: bool) -> frozenset[str]:
     """Return the nodes that can be told what to run; `beginning`: the leader has just begun."""
     staffed = {known.pod.node for known in world.pods.values() if known.agent} if beginning else set()
-    return frozenset(name for name in world.nodes if name in staffed or sessions.heard(name) is not None)
+    return frozenset(world.nodes.keys() & (sessions.nodes_heard() | staffed))
 
 
 def planned(planner: Planner, world: World, sessions: Sessions, ready: Collection[str]) -> Plans:

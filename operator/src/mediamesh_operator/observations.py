@@ -1,12 +1,12 @@
 """From what an agent reports to what a status is made of, one connection at a time.
 
 Rates are of the last stretch of at least `STRETCH` seconds by the hub's own clock, so it does not matter when reports
-arrive. `essence` is an observation without what changes all the time: two reports of a flow that just flows have the
+arrive. An observation has an essence without what changes all the time: two reports of a flow that just flows have the
 same, and nobody need look at it again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from mediamesh_core.status import Observation, SeenAttachment, SeenBridge, rate_between
@@ -48,32 +48,39 @@ def observations(
 ) -> dict[str, Observation]:
     """Return what a node says of each wanted connection; `digest` is that of the plan which it should have."""
     hub = report.hub
-    blank = Observation(in_force=bool(digest) and hub.digest == digest, problem=report.problem)
+    in_force, problem = bool(digest) and hub.digest == digest, report.problem
     flows = {flow.connection: flow for flow in hub.flows}
     errors = {error.connection: error for error in report.errors}
     bridges, ended = _bridges(hub.bridges), _ended(hub.ended)
-    found = {}
-    for name in wanted:
-        seen = blank
-        if (flow := flows.get(name)) is not None:
-            seen = replace(seen, state=flow.state, rate=rates.get(name), attachments=_attachments(flow))
-        if (error := errors.get(name)) is not None:
-            seen = replace(seen, reason=error.reason or "Failed", message=error.message)
-        found[name] = replace(seen, bridges=tuple(bridges.get(name, ())), ended=ended.get(name, {}))
-    return found
 
+    def observation(name: str) -> Observation:
+        flow, error = flows.get(name), errors.get(name)
+        return Observation(
+            in_force=in_force,
+            problem=problem,
+            reason=(error.reason or "Failed") if error is not None else "",
+            message=error.message if error is not None else "",
+            state=flow.state if flow is not None else "",
+            rate=rates.get(name) if flow is not None else None,
+            attachments=_attachments(flow) if flow is not None else (),
+            bridges=tuple(bridges.get(name, ())),
+            ended=ended.get(name, {}),
+        )
 
-def essence(seen: Observation) -> Observation:
-    """Return an observation without counters and rate."""
-    attached = sorted((each.endpoint, each.pod_uid) for each in seen.attachments)
-    return replace(seen, rate=None, attachments=tuple(SeenAttachment(*each) for each in attached))
+    return {name: observation(name) for name in wanted}
 
 
 def notable(before: Observation, now: Observation) -> bool:
-    """Whether somebody should look at what has changed."""
-    if (before.rate is None) != (now.rate is None) or essence(before) != essence(now):
+    """Whether somebody should look at what has changed: anything but counters, or the rate by much."""
+    if (before.rate is None) != (now.rate is None) or _essence(before) != _essence(now):
         return True
     return before.rate is not None and now.rate is not None and abs(now.rate - before.rate) > _NOTABLE * before.rate
+
+
+def _essence(seen: Observation) -> tuple[object, ...]:
+    attached = sorted([(each.endpoint, each.pod_uid) for each in seen.attachments])
+    said = seen.in_force, seen.problem, seen.reason, seen.message, seen.state
+    return *said, attached, seen.bridges, seen.ended
 
 
 def _attachments(flow: hub_pb2.ObservedFlow) -> tuple[SeenAttachment, ...]:

@@ -140,6 +140,11 @@ class Sessions:
             return Heard(session.hello, report, connected=True)
         return Heard(past.hello, past.report, connected=False) if past else None
 
+    def nodes_heard(self) -> set[str]:
+        """Return the nodes of whose agents something is known now."""
+        now = self._clock()
+        return self._open.keys() | {node for node, past in self._past.items() if past.until > now}
+
     def _remember(self, session: Session) -> None:
         if session.report is not None:
             self._past[session.identity.node] = _Past(session.hello, session.report, self._clock() + GRACE)

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterable
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any, Final
 
+from mediamesh_e2e.cluster import simulated
 from mediamesh_e2e.scale import objects
 from mediamesh_operator.errors import ObjectConflict, ObjectMissing
 from mediamesh_operator.options import AUDIENCE
-from mediamesh_operator.storage import Api
+from mediamesh_operator.storage import Api, connected
 
 ACCOUNT: Final = "mediamesh-node"
 _AT_ONCE: Final = 12
@@ -28,11 +30,11 @@ class Population:
         core, named = "/api/v1", f"/api/v1/namespaces/{self.namespace}"
         await self._create("/api/v1/namespaces", [{"metadata": {"name": self.namespace}}])
         await self._create(f"{named}/serviceaccounts", [{"metadata": {"name": name}} for name in (ACCOUNT, "default")])
-        await self._create(f"{core}/nodes", map(objects.node, self.nodes))
+        await self._create(f"{core}/nodes", simulated.nodes(self.nodes))
         agents = [objects.agent_pod(node, self.namespace, ACCOUNT) for node in self.nodes]
-        others = [objects.application(number, self._node(number), self.namespace) for number in range(pods)]
+        others = [objects.application(number, self.node(number // 5), self.namespace) for number in range(pods)]
         await self._create(f"{named}/pods", agents + others)
-        wanted = [objects.connection(number, self._node(number), self.namespace) for number in range(connections)]
+        wanted = [objects.connection(number, self.node(number), self.namespace) for number in range(connections)]
         await self._create(f"{_CONNECTIONS}/namespaces/{self.namespace}/mediaconnections", wanted)
 
     async def empty(self) -> None:
@@ -56,18 +58,35 @@ class Population:
         found: list[dict[str, Any]] = (await self.api.request("GET", path))["items"]
         return found
 
+    async def versions(self) -> set[str]:
+        """Return the version of every connection."""
+        return {each["metadata"]["resourceVersion"] for each in await self.connections()}
+
     async def change(self, number: int, queue: int) -> None:
         """Give a connection's sinks another queue."""
-        name = f"cam{number}"
-        spec = objects.connection(number, self._node(number), self.namespace)["spec"]
-        for sink in spec["sinks"]:
-            sink["delivery"] = {"queue": queue}
-        path = f"{_CONNECTIONS}/namespaces/{self.namespace}/mediaconnections/{name}"
+        sinks = objects.connection(number, self.node(number), self.namespace, queue)["spec"]["sinks"]
         merge = "application/merge-patch+json"
-        await self.api.request("PATCH", path, body={"spec": {"sinks": spec["sinks"]}}, content_type=merge)
+        await self.api.request("PATCH", self._path(number), body={"spec": {"sinks": sinks}}, content_type=merge)
 
-    def _node(self, number: int) -> str:
+    async def add(self, number: int) -> None:
+        """Make a further connection."""
+        made = objects.connection(number, self.node(number), self.namespace)
+        await self._create(f"{_CONNECTIONS}/namespaces/{self.namespace}/mediaconnections", [made])
+
+    async def remove(self, number: int) -> None:
+        """Delete a connection."""
+        await self._delete(self._path(number))
+
+    def node(self, number: int) -> str:
+        """Return the node that a connection is on."""
         return self.nodes[number % len(self.nodes)]
+
+    def full_name(self, number: int) -> str:
+        """Return the name that a plan has for a connection."""
+        return f"{self.namespace}/cam{number}"
+
+    def _path(self, number: int) -> str:
+        return f"{_CONNECTIONS}/namespaces/{self.namespace}/mediaconnections/cam{number}"
 
     async def _token(self, node: str) -> str:
         path = f"/api/v1/namespaces/{self.namespace}"
@@ -77,16 +96,27 @@ class Population:
         answer = await self.api.request("POST", f"{path}/serviceaccounts/{ACCOUNT}/token", body={"spec": spec})
         return str(answer["status"]["token"])
 
-    async def _create(self, path: str, bodies: Iterable[dict[str, Any]]) -> None:
+    async def _create(self, path: str, bodies: Iterable[Mapping[str, Any]]) -> None:
         await _some_at_once(self._one(path, body) for body in bodies)
 
-    async def _one(self, path: str, body: dict[str, Any]) -> None:
+    async def _one(self, path: str, body: Mapping[str, Any]) -> None:
         with contextlib.suppress(ObjectConflict):
             await self.api.request("POST", path, body=body)
 
     async def _delete(self, path: str) -> None:
         with contextlib.suppress(ObjectMissing):
             await self.api.request("DELETE", path)
+
+
+@contextlib.asynccontextmanager
+async def population(nodes: int) -> AsyncIterator[Population]:
+    """Give one, in the cluster of KUBECONFIG, that leaves nothing behind."""
+    async with connected() as api:
+        people = Population(api, f"scale-{uuid.uuid4().hex[:6]}", nodes)
+        try:
+            yield people
+        finally:
+            await people.empty()
 
 
 async def _some_at_once(work: Iterable[Awaitable[Any]]) -> list[Any]:

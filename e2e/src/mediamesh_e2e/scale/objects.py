@@ -5,9 +5,7 @@ from typing import Any, Final
 API: Final = "mediamesh.io/v1alpha1"
 
 
-def node(name: str) -> dict[str, Any]:
-    """Return a Node that no kubelet is of."""
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"mediamesh.io/simulated": "yes"}}}
+ROOT: Final = "/run/mediamesh"
 
 
 def agent_pod(on: str, namespace: str, account: str) -> dict[str, Any]:
@@ -17,37 +15,48 @@ def agent_pod(on: str, namespace: str, account: str) -> dict[str, Any]:
 
 
 def application(number: int, on: str, namespace: str) -> dict[str, Any]:
-    """Return a pod that has nothing to do with media."""
-    return _pod(f"application-{number}", namespace, on, {"app": f"application-{number % 500}"}, {})
+    """Return a pod: of five the first is a camera, two are its walls, and two have nothing to do with media."""
+    feed, place = divmod(number, 5)
+    role = ("camera", "wall", "wall", "other", "other")[place]
+    labels = {"app": role, "feed": f"feed{feed}"}
+    return _pod(f"{role}-{number}", namespace, on, labels, _mounting() if role != "other" else {})
 
 
-def connection(number: int, on: str, namespace: str) -> dict[str, Any]:
-    """Return a connection between two peers on a node's host."""
+def connection(number: int, on: str, namespace: str, queue: int = 4) -> dict[str, Any]:
+    """Return a connection on a node: every other one between pods, the others between peers on the host."""
+    ends = _of_pods(number) if number % 2 else _of_peers(number, on)
+    video = {"width": 1920, "height": 1080, "frameRate": "60", "pixelFormat": "yuv422p10le"}
+    sinks = [{"name": name, **end, "delivery": {"queue": queue}} for name, end in list(ends.items())[1:]]
     return {
         "apiVersion": API,
         "kind": "MediaConnection",
         "metadata": {"name": f"cam{number}", "namespace": namespace},
-        "spec": {
-            "payload": {
-                "video": {"width": 1920, "height": 1080, "frameRate": "60", "pixelFormat": "yuv422p10le"},
-            },
-            "source": {"name": "camera", "memif": {"role": "server", "socket": f"in{number}.sock", "nodeName": on}},
-            "sinks": [
-                {"name": name, "memif": {"role": "server", "socket": f"{name}{number}.sock", "nodeName": on}}
-                for name in ("wall", "analysis")
-            ],
-        },
+        "spec": {"payload": {"video": video}, "source": {"name": "camera", **ends["camera"]}, "sinks": sinks},
     }
 
 
+def _of_pods(number: int) -> dict[str, Any]:
+    return {role: {"pod": {"matchLabels": {"app": role, "feed": f"feed{number}"}}} for role in ("camera", "wall")}
+
+
+def _of_peers(number: int, on: str) -> dict[str, Any]:
+    names = ("camera", "wall", "analysis")
+    return {name: {"memif": {"role": "server", "socket": f"{name}{number}.sock", "nodeName": on}} for name in names}
+
+
+def _mounting() -> dict[str, Any]:
+    return {"volumes": [{"name": "mediamesh", "hostPath": {"path": f"{ROOT}/pods"}}]}
+
+
 def _pod(name: str, namespace: str, on: str, labels: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]:
+    mounts = [{"name": each["name"], "mountPath": ROOT} for each in spec.get("volumes", ())]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
             "nodeName": on,
-            "containers": [{"name": "main", "image": "registry.test/none:1"}],
+            "containers": [{"name": "main", "image": "registry.test/none:1", "volumeMounts": mounts}],
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,

@@ -14,6 +14,8 @@ from typing import Final
 from mediamesh_e2e.patience import until
 
 BUNDLE: Final = "mediamesh-ca-bundle"
+WRITES: Final = "mediamesh_operator_reconcile_total"
+REPORTS: Final = "mediamesh_operator_reports_total"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,6 +32,10 @@ class OperatorProcess:
         """Return the sum of a metric's samples."""
         lines = self._get("/metrics").splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+    def agents_connected(self) -> int:
+        """Return how many agents it serves."""
+        return int(self.metric("mediamesh_operator_agents_connected"))
 
     def ready(self) -> bool:
         """Whether it says that it is."""

@@ -57,8 +57,8 @@ async def _configuration() -> Configuration:
     found = Configuration()
     found.connection_pool_maxsize = _CONNECTIONS
     try:
-        if os.environ.get("KUBECONFIG"):
-            await config.load_kube_config(client_configuration=found)  # type: ignore[no-untyped-call]
+        if files := os.environ.get("KUBECONFIG"):  # the client itself looks there when it is imported, and never again
+            await config.load_kube_config(files, client_configuration=found)  # type: ignore[no-untyped-call]
         else:
             config.load_incluster_config(client_configuration=found)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:
