@@ -95,8 +95,21 @@ def _settings(pod_fields: str) -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30
     settings.persistence.finalizer = f"{GROUP}/operator"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"operator.{GROUP}")
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"operator.{GROUP}")
+    settings.persistence.diffbase_storage = _Nothing()
     return settings
+
+
+class _Nothing(kopf.DiffBaseStorage):
+    """What kopf remembers of an object, to tell what has changed; it would copy each whole, and nobody asks."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
 
 
 def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
