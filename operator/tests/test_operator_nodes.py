@@ -95,7 +95,13 @@ class Stage:
     def __init__(self) -> None:
         self.scene, self.store = Scene(), Store()
         self.scene.furnish()
-        self.nodes = MediaNodes(self.scene.world, self.scene.sessions, self.scene.outlook, self.store, lambda: NOW)
+        self.computed = 0
+        self.nodes = MediaNodes(self.scene.world, self.scene.sessions, self.scene.outlook, self.store, self.now)
+
+    def now(self) -> datetime:
+        """Return the time, which is asked for whenever a status is computed."""
+        self.computed += 1
+        return NOW
 
     def echo(self) -> None:
         """Let the watch tell of what was written."""
@@ -117,6 +123,28 @@ def test_a_media_node_is_made_once_its_agent_is_heard_and_belongs_to_its_node() 
         written = len(stage.store.statuses)
         assert not await stage.nodes.write("node-a")
         assert len(stage.store.statuses) == written
+
+    asyncio.run(play())
+
+
+def test_reports_that_say_nothing_new_cost_no_status() -> None:
+    async def play() -> None:
+        stage = Stage()
+        session = stage.scene.connect()
+        stage.scene.report(session)
+        await stage.nodes.write("node-a")
+        stage.echo()
+        assert not await stage.nodes.write("node-a")
+        computed = stage.computed
+        stage.scene.now += 5
+        stage.scene.report(session, frames=300)
+        assert not await stage.nodes.write("node-a")
+        assert stage.computed == computed
+        assert session.report is not None
+        session.report.hub.handovers = 1
+        assert await stage.nodes.write("node-a")
+        stage.scene.world.put_media_node(media_node())
+        assert await stage.nodes.write("node-a")
 
     asyncio.run(play())
 

@@ -60,6 +60,15 @@ def _ready(before: NodeStatus) -> Condition | None:
     return next((each for each in before.conditions if each.type == "Ready"), None)
 
 
+def _said(heard: Heard | None) -> tuple[object, ...] | None:
+    """Return all that a status has of what an agent said, but for counters."""
+    if heard is None or heard.report is None:
+        return None if heard is None else (heard.hello,)
+    hub, problem = heard.report.hub, heard.report.problem
+    at_work = hub.version, hub.started, hub.handovers, hub.memory_limit_bytes
+    return heard.hello, heard.report.HasField("hub"), problem, *at_work
+
+
 def _facts(hello: agents_pb2.Hello) -> dict[str, Any]:
     facts = hello.facts
     return {
@@ -117,17 +126,24 @@ class MediaNodes:
     clock: Callable[[], datetime]
     _written: dict[str, tuple[MediaNode | None, MediaNode]] = field(default_factory=dict)
     """By name: the object before our last write, and what we made of it."""
+    _settled: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    """By name: the grounds on which there was nothing to write. Agents report all the time, and mostly nothing new."""
 
     async def write(self, name: str) -> bool:
         """Write the MediaNode of a node if it is to be another; return whether it was."""
         node, known, heard = self.world.nodes.get(name), self._known(name), self.sessions.heard(name)
         if node is None or (heard is None and (known is None or self.outlook.beginning)):
             self._written.pop(name, None)
+            self._settled.pop(name, None)
+            return False
+        grounds = node.uid, known, _said(heard), self.outlook.connections_of(name)
+        if self._settled.get(name) == grounds:
             return False
         before = _read(known.status) if known else None
         now = node_status(heard, self.outlook.connections_of(name), before or NodeStatus(), self.clock())
         owned = known is not None and known.owner == node.uid
         if owned and now == before:
+            self._settled[name] = grounds
             return False
         if not owned:
             await self.store.write_media_node(name, node.uid)

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from mediamesh_e2e.cluster import simulated
 from mediamesh_e2e.scale import objects
-from mediamesh_operator.errors import ObjectConflict, ObjectMissing
+from mediamesh_operator.errors import ApiUnreachable, ObjectConflict, ObjectMissing
 from mediamesh_operator.options import AUDIENCE
 from mediamesh_operator.storage import Api, connected
 
 ACCOUNT: Final = "mediamesh-node"
 _AT_ONCE: Final = 12
+_ATTEMPTS: Final = 5
 _CONNECTIONS = "/apis/mediamesh.io/v1alpha1"
 
 
@@ -101,11 +102,19 @@ class Population:
 
     async def _one(self, path: str, body: Mapping[str, Any]) -> None:
         with contextlib.suppress(ObjectConflict):
-            await self.api.request("POST", path, body=body)
+            await self._patiently("POST", path, body)
 
     async def _delete(self, path: str) -> None:
         with contextlib.suppress(ObjectMissing):
-            await self.api.request("DELETE", path)
+            await self._patiently("DELETE", path)
+
+    async def _patiently(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
+        """Ask again while the API server is too busy to answer in time."""
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(ApiUnreachable):
+                await self.api.request(method, path, body=body)
+                return
+        await self.api.request(method, path, body=body)
 
 
 @contextlib.asynccontextmanager

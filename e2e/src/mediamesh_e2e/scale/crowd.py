@@ -9,7 +9,7 @@ from mediamesh_e2e.errors import StartFailed
 from mediamesh_e2e.scale.agent import SimulatedAgent
 from mediamesh_e2e.scale.cluster import Population
 from mediamesh_e2e.scale.operator import BUNDLE
-from mediamesh_operator.errors import OperatorError
+from mediamesh_operator.errors import ApiUnreachable, OperatorError
 
 PATIENCE = 300.0
 _PAUSE = 0.02
@@ -70,10 +70,13 @@ class Crowd:
 
 
 async def until(condition: Callable[[], object], what: str, pause: float = _PAUSE) -> None:
-    """Wait for a condition, or one that has to be awaited; raises `StartFailed` naming `what` after `PATIENCE`."""
+    """Wait for a condition, or one that has to be awaited; raises `StartFailed` naming `what` after `PATIENCE`.
+
+    Who does not answer in time is asked again: a machine that is busy with a large cluster is slow at times.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ApiUnreachable):
             found = condition()
             if await found if isinstance(found, Awaitable) else found:
                 return
