@@ -38,7 +38,7 @@ class Scene:
         written = -1.0
         while written != operator.metric(WRITES):
             written, reports = operator.metric(WRITES), operator.metric(REPORTS)
-            await until(lambda reports=reports: operator.metric(REPORTS) > reports + 2 * NODES, "reports", 0.2)  # type: ignore[misc]
+            await until(lambda reports=reports: operator.metric(REPORTS) > reports + 2 * NODES, "reports", 1)  # type: ignore[misc]
 
 
 @contextlib.asynccontextmanager
