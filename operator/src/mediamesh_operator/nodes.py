@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from mediamesh_core.kinds.node import MAX_CONNECTIONS, HubStatus, NodeStatus
 from mediamesh_core.kinds.status import MAX_COUNT, Condition
 from mediamesh_core.status.conditions import Finding, condition
-from mediamesh_operator.objects import MediaNode
+from mediamesh_operator.objects import ClusterNode, MediaNode
 from mediamesh_operator.outlook import Outlook
 from mediamesh_operator.sessions import Heard, Sessions
 from mediamesh_operator.world import World
@@ -145,12 +145,15 @@ class MediaNodes:
         if owned and now == before:
             self._settled[name] = grounds
             return False
-        if not owned:
-            await self.store.write_media_node(name, node.uid)
-        await self.store.write_media_node_status(name, _object(now))
-        uid = known.uid if known else ""
-        self._written[name] = self.world.media_nodes.get(name), MediaNode(name, uid, node.uid, _object(now))
+        await self._apply(node, known, now, owned=owned)
         return True
+
+    async def _apply(self, node: ClusterNode, known: MediaNode | None, now: NodeStatus, *, owned: bool) -> None:
+        if not owned:
+            await self.store.write_media_node(node.name, node.uid)
+        await self.store.write_media_node_status(node.name, _object(now))
+        made = MediaNode(node.name, known.uid if known else "", node.uid, _object(now))
+        self._written[node.name] = self.world.media_nodes.get(node.name), made
 
     def _known(self, name: str) -> MediaNode | None:
         """Return the object as the API server has it: as it was told of, or, until it is, as we have written it."""
