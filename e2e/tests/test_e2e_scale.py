@@ -101,7 +101,7 @@ async def a_new_leader_loses_nothing_and_tells_only_what_is_new(on: Scene) -> No
     await until(lambda: on.standby.agents_connected() == NODES, "all agents at the other replica")
     await on.settled(now)
     await on.at_rest(on.standby)
-    assert on.crowd.told_since(told) == {on.people.node(number) for number in (10, 21, 32)}
+    assert on.crowd.told_since(told) == {on.people.node(number) for number in (10, 21, CONNECTIONS + 32)}
     after = await said(on)
     others = before.keys() - {"cam10", "cam21"}
     assert {name: after[name] for name in others} == {name: before[name] for name in others}

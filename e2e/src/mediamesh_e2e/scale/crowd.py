@@ -11,7 +11,7 @@ from mediamesh_e2e.scale.cluster import Population
 from mediamesh_e2e.scale.operator import BUNDLE
 from mediamesh_operator.errors import ApiUnreachable, OperatorError
 
-PATIENCE = 300.0
+PATIENCE = 600.0
 _PAUSE = 0.02
 
 
