@@ -1,78 +1,17 @@
 """An engine is frozen and another one goes on with its memory: clients see nothing of it, and nothing is lost."""
 
-import os
 import random
 import select
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from mediamesh_testing.waiting import PATIENCE, wait_until
-from native_peers import Flow, Node, Policy, Sink, Source, acquire, receive, send, take, waiting
+from native_peers import Node, Policy, Sink, Source, acquire, receive, send, take, waiting
+from native_succession import State, succession
 
-from mediamesh_native.engine import Drained, Ended, Engine
-from mediamesh_native.pool import Pool, RingRegion
+from mediamesh_native.engine import Drained, Ended
+from mediamesh_native.pool import RingRegion
 from mediamesh_native.port import live_objects
-
-Anyone = Source | Sink
-State = dict[str, Any]
-
-
-def adopt(pool: Pool) -> Pool:
-    return Pool(pool.frames, pool.capacity, fd=os.dup(pool.fd))
-
-
-def adopt_rings(rings: RingRegion, queue: int) -> RingRegion:
-    signals = [os.dup(rings.s2m_signal), os.dup(rings.m2s_event)]
-    return RingRegion(queue, fd=os.dup(rings.fd), s2m_signal=signals[0], m2s_event=signals[1])
-
-
-class Succession:
-    """One engine after another over the same memory; `node` made everything first."""
-
-    def __init__(self, node: Node, flows: list[Flow], clients: list[Anyone]) -> None:
-        self.node, self.flows, self.clients = node, flows, clients
-        self._ours: list[Pool | RingRegion | Engine] = []
-
-    def hand_over(self, change: Callable[[State], None] = lambda state: None) -> Engine:
-        """Let a new engine take the place of the node's, with descriptors of its own."""
-        state: State = self.node.engine.freeze()
-        queues = {
-            peer["id"]: peer["queue"] for flow in state["flows"] for peer in [flow["source"], *flow["sinks"]] if peer
-        }
-        change(state)
-        pools = {(flow.number, region): adopt(pool) for flow in self.flows for region, pool in flow.pools.items()}
-        rings = {client.number: adopt_rings(client.rings, queues[client.number]) for client in self.clients}
-        try:
-            successor = Engine.thaw(state, pools, rings)
-        except BaseException:
-            self._close([*pools.values(), *rings.values()])
-            raise
-        self.node.engine.close()
-        self._close(self._ours)
-        self._ours = [successor, *pools.values(), *rings.values()]
-        self.node.engine = successor
-        successor.start()
-        return successor
-
-    def close(self) -> None:
-        self._close(self._ours)
-
-    @staticmethod
-    def _close(things: list[Any]) -> None:
-        for thing in things:
-            thing.close()
-
-
-@contextmanager
-def succession(node: Node, flows: list[Flow], clients: list[Anyone]) -> Iterator[Succession]:
-    line = Succession(node, flows, clients)
-    try:
-        yield line
-    finally:
-        line.close()
 
 
 def test_everything_goes_on_where_it_was() -> None:

@@ -13,7 +13,6 @@ from memif_ends import open_descriptors
 from native_peers import Flow, Node, Sink, receive, send, take
 from native_stock_peers import NEXT, StockMaster, StockSlave
 
-from mediamesh_native.engine import Engine
 from mediamesh_native.memif.errors import DescriptorRefused
 from mediamesh_native.pool import Pool
 from mediamesh_native.port import Wait
@@ -344,15 +343,6 @@ def test_descriptors_larger_than_the_buffers_are_refused(chunk: int) -> None:
         own = node.own(StockRings.own(media_s2m=True, log2=4, chunk=2048))
         with pytest.raises(ValueError, match="do not fit"):
             node.engine.add_stock_sink(node.flow().number, own, queue=4, policy="block", newest=False, chunk=chunk)
-
-
-def test_stock_peers_are_not_handed_over(scene: Scene) -> None:
-    number, _ = scene.as_master()
-    with pytest.raises(ValueError, match="remove them first"):
-        scene.node.engine.freeze()
-    scene.node.engine.remove(number)
-    assert scene.node.engine.freeze()["version"]
-    assert isinstance(scene.node.engine, Engine)
 
 
 def test_a_packet_is_found_though_its_sender_saw_us_awake_and_did_not_signal(scene: Scene) -> None:

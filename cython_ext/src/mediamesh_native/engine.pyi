@@ -1,5 +1,6 @@
 """The engine: one native thread that moves descriptors between sources and sinks."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mediamesh_native.enginethread import EngineCounters as EngineCounters
@@ -7,6 +8,7 @@ from mediamesh_native.flowtable import FlowCounters as FlowCounters
 from mediamesh_native.pool import Pool, RingRegion
 from mediamesh_native.roster import Counters as Counters
 from mediamesh_native.roster import Roster
+from mediamesh_native.stockrings import StockRings
 
 FAULTS: dict[int, str]
 STATE_VERSION: int
@@ -33,7 +35,7 @@ class Engine(Roster):
     def thaw(
         state: dict[str, object],
         pools: dict[tuple[int, int], Pool],
-        rings: dict[int, RingRegion],
+        rings: Mapping[int, RingRegion | StockRings],
         *,
         polling: bool = False,
     ) -> Engine:

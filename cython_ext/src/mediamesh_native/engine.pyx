@@ -14,13 +14,14 @@ from collections import namedtuple
 from libc.stdint cimport uint32_t, uint64_t
 from posix.unistd cimport read
 
-from mediamesh_native.frames cimport activate, report
+from mediamesh_native.frames cimport activate, end, report
 from mediamesh_native.layout cimport MM_MASK_INT, mm_store16
 from mediamesh_native.loop cimport TABLE
-from mediamesh_native.model cimport NO_FAULT, SINK, SOURCE, Attachment, Flow, PoolState
+from mediamesh_native.model cimport NO_FAULT, RINGS_LOST, SINK, SOURCE, Attachment, Flow, PoolState, Role
 from mediamesh_native.pool cimport RingRegion
 from mediamesh_native.roster cimport Roster
-from mediamesh_native.snapshot cimport describe_peer, describe_pool, restore_peer, restore_pool
+from mediamesh_native.snapshot cimport describe_peer, describe_pool, restore_peer, restore_pool, restore_stock
+from mediamesh_native.stockrings cimport StockRings
 
 from mediamesh_native.enginethread import EngineCounters
 from mediamesh_native.flowtable import FlowCounters
@@ -36,6 +37,7 @@ FAULTS = {
     7: "EventBlocked",
     8: "BadChain",
     9: "Finished",
+    10: "RingsLost",
 }
 STATE_VERSION = 3
 
@@ -78,8 +80,6 @@ cdef class Engine(Roster):
         """Stop the thread between two frames and describe everything; `start` resumes instead."""
         cdef uint32_t i
         self._ensure_open()
-        if self.state.stock_count:
-            raise ValueError("stock peers cannot be handed over: remove them first")
         self._stop()
         return {
             "version": STATE_VERSION,
@@ -161,12 +161,19 @@ cdef class Engine(Roster):
             flow.newest_pool = <PoolState *> <size_t> by_region[region]
         if described["source"]:
             flow.source = self._restore_peer(flow, described["source"], rings, by_region)
+            if flow.source.stock != NULL:
+                self._take_posted(flow)  # the packet that was coming in comes in anew
         for saved in described["sinks"]:
             self._join(flow, self._restore_peer(flow, saved, rings, by_region))
 
     cdef Attachment *_restore_peer(self, Flow *flow, dict saved, dict rings, dict by_region) except NULL:
-        cdef RingRegion region = rings[saved["id"]]
-        cdef Attachment *peer = self._connect_rings(region, saved["queue"], SOURCE if saved["role"] == 0 else SINK)
+        cdef RingRegion region
+        cdef Attachment *peer
+        cdef Role role = SOURCE if saved["role"] == 0 else SINK
+        if "stock" in saved:
+            return self._restore_stock(flow, saved, rings[saved["id"]], role, by_region)
+        region = rings[saved["id"]]
+        peer = self._connect_rings(region, saved["queue"], role)
         peer.id, peer.flow = saved["id"], flow
         if peer.role == SINK:
             self._make_slots(peer)
@@ -176,6 +183,27 @@ cdef class Engine(Roster):
         if peer.role == SOURCE:
             mm_store16(&peer.m2s.flags, MM_MASK_INT)
         activate(self.state, peer)  # whatever came while nobody looked is found in the first round
+        return peer
+
+    cdef Attachment *_restore_stock(self, Flow *flow, dict saved, StockRings rings, Role role, dict by_region) except NULL:
+        cdef Attachment *peer = self._connect_stock(rings, saved["queue"], role)
+        cdef uint32_t i
+        peer.id, peer.flow = saved["id"], flow
+        if role == SINK:
+            self._make_slots(peer)
+        restore_peer(peer, saved, by_region)
+        if rings.lost:
+            end(self.state, peer, RINGS_LOST)
+        else:
+            if role == SINK:
+                self._make_queue(peer)
+            restore_stock(peer, saved["stock"], by_region)
+        self._enlist(peer, rings)
+        self._enlist_stock(peer)
+        if role == SOURCE:
+            for i in range(peer.stock.ring_count):
+                self._watch(peer, peer.stock.rings[i].event)
+        activate(self.state, peer)
         return peer
 
     def close(self):

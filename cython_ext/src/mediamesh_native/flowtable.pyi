@@ -20,5 +20,5 @@ class FlowTable(EngineThread):
     def remove_flow(self, number: int) -> None:
         """Forget a flow whose attachments are all removed; its pools are the owner's again."""
     def set_pool(self, number: int, pool: Pool, region: int) -> None:
-        """Take frames from `pool` from now on. The old one gives `Drained` when its last frame is back."""
+        """Take frames from `pool`; only a stock source may stay. The old one gives `Drained` when its last is back."""
     def flow_counters(self, number: int) -> FlowCounters: ...

@@ -9,7 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from mediamesh_native.enginethread cimport EngineThread
-from mediamesh_native.frames cimport drop_frame, report
+from mediamesh_native.frames cimport activate, drop_frame, report
 from mediamesh_native.model cimport Flow, PoolState
 from mediamesh_native.pool cimport Pool
 
@@ -70,15 +70,21 @@ cdef class FlowTable(EngineThread):
         del self._flows[number]
 
     def set_pool(self, number, Pool pool, region):
-        """Take frames from `pool`, known to clients as `region`, from now on. Only while there is no source."""
+        """Take frames from `pool`, known to clients as `region`, from now on.
+
+        Only while there is no source that fills the old one: a stock source fills none, so it may stay.
+        """
         cdef Flow *flow = self._flow(number)
         cdef PoolState *fresh
-        if flow.source != NULL:
+        if flow.source != NULL and flow.source.stock == NULL:
             raise ValueError(f"flow {number} still has a source")
         if (number, region) in self._owned:
             raise ValueError(f"region {region} of flow {number} is still referenced")
         fresh = self._new_pool(flow, pool, region)
         self._lock()
+        if flow.source != NULL:
+            flow.source.stock.chain = 0  # the packet that was coming in comes in anew
+            activate(self.state, flow.source)
         if flow.newest_pool != NULL:
             drop_frame(self.state, flow.newest_pool, flow.newest)
             flow.newest_pool = NULL
@@ -88,6 +94,7 @@ cdef class FlowTable(EngineThread):
                 report(self.state)
         flow.pool = fresh
         self._unlock()
+        self._wake()
 
     cdef PoolState *_new_pool(self, Flow *flow, Pool pool, uint32_t region) except NULL:
         cdef PoolState *state = <PoolState *> calloc(1, sizeof(PoolState))

@@ -206,7 +206,7 @@ cdef inline bint serve_stock_source(Engine_ *engine, Attachment *source) noexcep
     cdef Flow *flow = source.flow
     cdef uint32_t which, done = 0
     cdef uint64_t budget = PORTION
-    if source.fault != NO_FAULT or flow.pool == NULL:
+    if source.fault != NO_FAULT or flow.pool == NULL or not flow.pool.writable:
         return False
     mask_rings(source, MM_MASK_INT)
     for which in range(source.stock.ring_count):

@@ -38,6 +38,7 @@ cdef enum Fault:
     EVENT_BLOCKED = 7
     BAD_CHAIN = 8
     FINISHED = 9
+    RINGS_LOST = 10
 
 cdef struct PoolState:
     uint32_t region

@@ -17,6 +17,7 @@ cdef class Roster(FlowTable):
     cdef void _delist_stock(self, Attachment *peer) noexcept
     cdef _begin(self, Flow *flow, Attachment *sink, bint newest)
     cdef _make_slots(self, Attachment *sink)
+    cdef _make_queue(self, Attachment *sink)
     cdef _join(self, Flow *flow, Attachment *sink)
     cdef void _leave(self, Flow *flow, Attachment *sink) noexcept
     cdef void _forget(self, Attachment *peer)

@@ -17,7 +17,7 @@ from mediamesh_native.layout cimport MM_LATENCY_BUCKETS, MM_MASK_INT, mm_extensi
 from mediamesh_native.loop cimport EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, TABLE, epoll_ctl, epoll_event, look_up
 from mediamesh_native.model cimport (
     BLOCK, DISCONNECT, DROP_OLDEST, FRAME_FREE, FRAME_POSTED, NO_FAULT, SINK, SOURCE, Attachment, Flow, Policy, PoolState, Role,
-    Slot,
+    Slot, Stock,
 )
 from mediamesh_native.pool cimport RingRegion
 from mediamesh_native.stocksource cimport post_buffer
@@ -180,11 +180,7 @@ cdef class Roster(FlowTable):
         self._number(target, peer)
         self._make_slots(peer)
         peer.stock.shared, peer.stock.pool, peer.stock.chunk = shared, target.pool, chunk
-        peer.stock.fifo = <uint16_t *> calloc(queue, 2)
-        if peer.stock.fifo == NULL:
-            raise MemoryError
-        if not peer.stock.master:
-            peer.stock.slot_of = <uint16_t *> calloc(peer.stock.ring_count * (peer.stock.rings[0].mask + 1), 2)
+        self._make_queue(peer)
         self._lock()
         try:
             self._enlist(peer, rings)
@@ -231,7 +227,7 @@ cdef class Roster(FlowTable):
 
     cdef Attachment *_connect_stock(self, StockRings rings, uint32_t queue, Role role) except NULL:
         cdef Attachment *peer
-        if rings.closed or rings.attached:
+        if rings.closed and not rings.lost or rings.attached:
             raise ValueError("the rings are closed, or attached already")
         peer = <Attachment *> calloc(1, sizeof(Attachment))
         if peer == NULL:
@@ -266,6 +262,17 @@ cdef class Roster(FlowTable):
         for i in range(sink.queue):
             sink.free_slots[i] = <uint16_t> (sink.queue - 1 - i)
         sink.free_slot_count = sink.queue
+
+    cdef _make_queue(self, Attachment *sink):
+        """Where frames wait for a stock sink, and where those are that it reads in place."""
+        cdef Stock *stock = sink.stock
+        stock.fifo = <uint16_t *> calloc(sink.queue, 2)
+        if stock.fifo == NULL:
+            raise MemoryError
+        if not stock.master:
+            stock.slot_of = <uint16_t *> calloc(stock.ring_count * (stock.rings[0].mask + 1), 2)
+            if stock.slot_of == NULL:
+                raise MemoryError
 
     cdef _join(self, Flow *flow, Attachment *sink):
         if flow.sink_count == flow.sink_room:

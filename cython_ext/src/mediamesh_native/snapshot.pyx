@@ -1,9 +1,13 @@
 # cython: language_level=3
-"""The engine's state as plain numbers, strings and lists, for the hub that takes over."""
+"""The engine's state as plain numbers, strings and lists, for the hub that takes over.
+
+Of a stock peer only what it has been shown is state. A packet or a frame that is half copied is not: none of its
+descriptors has been given to the peer, so the other hub begins it anew. Nor are the clocks: each runs from the hand-over again.
+"""
 
 from libc.stdint cimport uint32_t
 
-from mediamesh_native.model cimport SOURCE, Attachment, PoolState
+from mediamesh_native.model cimport SOURCE, Attachment, PoolState, Stock
 
 
 cdef dict describe_pool(PoolState *pool):
@@ -47,6 +51,8 @@ cdef dict describe_peer(Attachment *peer):
         "finishing": int(peer.finishing),
         "m2s_head": peer.m2s_head, "m2s_seen": peer.m2s_seen,
     }
+    if peer.stock != NULL:
+        common["stock"] = describe_stock(peer)
     if peer.role == SOURCE:
         return common
     return common | {
@@ -72,7 +78,7 @@ cdef restore_peer(Attachment *peer, dict saved, dict by_region):
     peer.finishing = saved["finishing"]
     peer.m2s_head, peer.m2s_seen = saved["m2s_head"], saved["m2s_seen"]
     if peer.role == SOURCE:
-        peer.posted_quietly = 1  # it may sleep and not have been told of frames it got
+        peer.posted_quietly = peer.stock == NULL  # it may sleep and not have been told of frames it got
         return
     peer.policy, peer.wants_returns = saved["policy"], saved["wants_returns"]
     peer.head, peer.claimed = saved["head"], saved["claimed"]
@@ -88,3 +94,53 @@ cdef restore_peer(Attachment *peer, dict saved, dict by_region):
     for i in range(peer.s2m_mask + 1):
         peer.ring_slot[i] = saved["ring_slot"][i]
         peer.ring_tag[i] = saved["ring_tag"][i]
+
+
+cdef dict describe_stock(Attachment *peer):
+    cdef Stock *stock = peer.stock
+    cdef uint32_t i
+    described = {
+        "rings": [[stock.rings[i].own, stock.rings[i].seen] for i in range(stock.ring_count)],
+        "next_ring": stock.next_ring,
+        "chunk": stock.chunk,
+    }
+    if peer.role == SOURCE:
+        return described
+    return described | {
+        "shared": mapped_region(peer) if stock.shared else 0,
+        "fifo": [stock.fifo[(stock.fifo_start + i) % peer.queue] for i in range(stock.fifo_count)],
+        "slot_of": [[i, stock.slot_of[i]] for i in range(positions(stock)) if stock.slot_of[i]],
+    }
+
+
+cdef uint32_t mapped_region(Attachment *sink):
+    """The region number of the pool that a peer has mapped, or none that a pool has: that one is gone."""
+    cdef PoolState *pool = sink.flow.pools
+    while pool != NULL:
+        if pool == sink.stock.pool:
+            return pool.region
+        pool = pool.next
+    return 0xFFFFFFFF
+
+
+cdef uint32_t positions(Stock *stock):
+    return stock.ring_count * (<uint32_t> stock.rings[0].mask + 1) if stock.slot_of != NULL else 0
+
+
+cdef restore_stock(Attachment *peer, dict saved, dict by_region):
+    cdef Stock *stock = peer.stock
+    cdef uint32_t i
+    if len(saved["rings"]) != stock.ring_count:
+        raise ValueError(f"attachment {peer.id} has {stock.ring_count} rings, {len(saved['rings'])} were described")
+    for i in range(stock.ring_count):
+        stock.rings[i].own, stock.rings[i].seen = saved["rings"][i]
+    stock.next_ring, stock.chunk = saved["next_ring"], saved["chunk"]
+    if peer.role == SOURCE:
+        return
+    stock.shared = saved["shared"] != 0
+    stock.pool = <PoolState *> <size_t> by_region.get(saved["shared"], 0)
+    for i in range(len(saved["fifo"])):
+        stock.fifo[i] = saved["fifo"][i]
+    stock.fifo_count = len(saved["fifo"])
+    for place, slot in saved["slot_of"]:
+        stock.slot_of[<uint32_t> place] = slot

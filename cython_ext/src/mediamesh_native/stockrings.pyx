@@ -49,7 +49,7 @@ def _memory(name, size):
 cdef class StockRings:
     """One attachment's rings: `regions` [(fd, size)] and `rings` [(is_s2m, index, region, offset, log2, eventfd)].
 
-    Use `own` to make them as slave, `adopt` to take over what a slave announced.
+    Use `own` to make them as slave, `adopt` to take over what a slave announced, `inherit` to go on for another hub.
     """
 
     def __cinit__(self):
@@ -152,18 +152,78 @@ cdef class StockRings:
         else:
             ring.flags = MM_MASK_INT
 
-    def _adopt_regions(self):
-        self.stock.regions = <StockRegion *> calloc(max(1, len(self.regions)), sizeof(StockRegion))
+    @staticmethod
+    def inherit(regions, rings, *, master, media_s2m, steady=(), stride=0):
+        """Go on with what another hub had; descriptors included. `steady` for each region as master, `stride` as slave.
+
+        The peer may have changed everything since it was let in, so nothing is asked again that it could answer otherwise
+        now. If its memory can no longer be mapped, the rings are `lost`, and `Engine.thaw` ends their attachment.
+        """
+        cdef StockRings self = StockRings()
+        self.closed = False
+        live.opened("rings")
+        self.media_s2m, self.stock.master, self.stock.slot_stride = media_s2m, master, stride
+        self.regions, self.rings = list(regions), list(rings)
+        self.owned = [fd for fd, _ in regions] + [ring[5] for ring in rings]
+        try:
+            self._map_again(steady)
+        except OSError:
+            self.close()
+            self.lost = True
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _map_again(self, steady):
+        cdef char *base = NULL
+        media = [ring for ring in self.rings if bool(ring[0]) == self.media_s2m]
+        self._prepare(len(media))
+        if self.stock.master:
+            self._make_table(len(self.regions))
+            for index, (fd, size) in enumerate(self.regions):
+                self._take_region(index, fd, size, steady[index], os.fstatvfs(fd).f_bsize)
+        else:
+            base = self._map(self.regions[0][0], self.regions[0][1])
+            if len(self.regions) > 1:
+                self.stock.buffers = self._map(self.regions[1][0], self.regions[1][1])
+        for which, (_, _, region, offset, log2, event) in enumerate(media):
+            if self.stock.master:
+                base = self.stock.regions[<unsigned int> region].base
+            self._place(which, base + <size_t> offset, log2, event)
+
+    @property
+    def master(self):
+        return bool(self.stock.master)
+
+    @property
+    def stride(self):
+        """Bytes from one buffer to the next, as slave."""
+        return self.stock.slot_stride
+
+    @property
+    def steady(self):
+        """Of each of the peer's regions, whether it can be touched."""
+        return [bool(self.stock.regions[index].steady) for index in range(self.stock.region_count)]
+
+    cdef _make_table(self, unsigned int count):
+        self.stock.regions = <StockRegion *> calloc(max(1, count), sizeof(StockRegion))
         if self.stock.regions == NULL:
             raise MemoryError
+        self.stock.region_count = count
+
+    cdef _take_region(self, unsigned int index, int fd, size, bint steady, page):
+        self.stock.regions[index].fd = fd
+        self.stock.regions[index].size = size
+        self.stock.regions[index].steady = steady
+        if steady or not self.media_s2m:
+            self.stock.regions[index].base = self._map(fd, -(-size // page) * page)
+
+    def _adopt_regions(self):
+        self._make_table(len(self.regions))
         for index, (fd, size) in enumerate(self.regions):
             memory = check_memory_fd(fd, size)
-            self.stock.regions[index].fd = fd
-            self.stock.regions[index].size = size
-            self.stock.regions[index].steady = memory.steady
-            if memory.steady or not self.media_s2m:
-                self.stock.regions[index].base = self._map(fd, -(-size // memory.page) * memory.page)
-        self.stock.region_count = len(self.regions)
+            self._take_region(index, fd, size, memory.steady, memory.page)
 
     def _adopt_ring(self, which, region, offset, log2, event):
         cdef char *base
@@ -190,6 +250,8 @@ cdef class StockRings:
         free(self.stock.regions)
         free(self.stock.slot_of)
         free(self.stock.fifo)
+        self.stock.rings, self.stock.regions, self.stock.slot_of, self.stock.fifo = NULL, NULL, NULL, NULL
+        self.stock.ring_count = self.stock.region_count = 0
         live.closed("rings")
 
     def __dealloc__(self):
