@@ -20,6 +20,23 @@ def bridge(name: str, config: str = "{}") -> plan_pb2.EndpointPlan:
     return plan_pb2.EndpointPlan(kind="bridge", bridge=name, config=config)
 
 
+def stock(role: str, name: str = "m.sock", **more: Any) -> plan_pb2.EndpointPlan:
+    """An endpoint at which a stock memif peer stands, as client or as server."""
+    memif = {"role": role, "socket": name, "id": 7, "access": "copy", "rings": 1, **more}
+    return plan_pb2.EndpointPlan(kind="memif", memif=plan_pb2.MemifPlan(**memif))
+
+
+def sending(role: str, connection: str = "default/a", **more: Any) -> plan_pb2.FlowPlan:
+    """A flow whose frames go to a stock peer."""
+    return flow(connection, frames=64, sinks=[sink("wire", policy="block", endpoint=stock(role, **more))])
+
+
+def receiving(role: str, connection: str = "default/b", **more: Any) -> plan_pb2.FlowPlan:
+    """A flow whose frames come from a stock peer."""
+    source = plan_pb2.SourcePlan(name="wire", queue=4, endpoint=stock(role, **more))
+    return flow(connection, source=source, sinks=[sink(policy="block")])
+
+
 def sink(name: str = "out", **changes: Any) -> plan_pb2.SinkPlan:
     plan = {"policy": "dropOldest", "queue": 4, "start": "next", "max_attachments": 4, "endpoint": pod()}
     return plan_pb2.SinkPlan(name=name, **{**plan, **changes})

@@ -5,6 +5,7 @@ import select
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -111,7 +112,7 @@ def test_a_link_that_fails_as_nobody_foresaw_begins_again(
 
     monkeypatch.setattr(stock, "LONGEST_PAUSE", 0)
     monkeypatch.setattr(kind, "keep", fail)
-    links = stock.StockLinks(cast("Any", None), cast("Any", None))
+    links = stock.StockLinks(cast("Any", None), cast("Any", SimpleNamespace(flows={})))
     plan = plan_pb2.MemifPlan(role=role, socket="m.sock")
     endpoint = StockEndpoint("default/b", "wire", "source", plan.SerializeToString())
 

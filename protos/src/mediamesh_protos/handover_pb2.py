@@ -26,7 +26,7 @@ from mediamesh_protos import hub_pb2 as mediamesh__protos_dot_hub__pb2
 from mediamesh_protos import plan_pb2 as mediamesh__protos_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmediamesh_protos/handover.proto\x12\x0cmediamesh.v1\x1a\x1amediamesh_protos/hub.proto\x1a\x1bmediamesh_protos/plan.proto\"\xf9\x02\n\rHandoverState\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x13\n\x0b\x64\x65scriptors\x18\x02 \x01(\r\x12\x0c\n\x04lock\x18\x03 \x01(\r\x12\x0f\n\x07\x63ontrol\x18\x04 \x01(\r\x12)\n\x05\x64oors\x18\x05 \x03(\x0b\x32\x1a.mediamesh.v1.HandoverDoor\x12$\n\x04plan\x18\x06 \x01(\x0b\x32\x16.mediamesh.v1.NodePlan\x12\x0f\n\x07started\x18\x07 \x01(\x01\x12\x11\n\thandovers\x18\x08 \x01(\r\x12\x17\n\x0flast_attachment\x18\t \x01(\r\x12)\n\x05\x66lows\x18\n \x03(\x0b\x32\x1a.mediamesh.v1.HandoverFlow\x12-\n\x07\x62ridges\x18\x0b \x03(\x0b\x32\x1c.mediamesh.v1.ObservedBridge\x12(\n\x05\x65nded\x18\x0c \x03(\x0b\x32\x19.mediamesh.v1.ObservedEnd\x12\x11\n\tcontainer\x18\r \x01(\t\"0\n\x0cHandoverDoor\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x10\n\x08listener\x18\x02 \x01(\r\"d\n\x0cHandoverPool\x12\x0e\n\x06region\x18\x01 \x01(\r\x12\x0e\n\x06\x66rames\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x04\x12\x12\n\nhuge_pages\x18\x04 \x01(\x08\x12\x0e\n\x06memory\x18\x05 \x01(\r\"\xe6\x01\n\x0cHandoverFlow\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0f\n\x07\x63urrent\x18\x03 \x01(\r\x12\x12\n\ngeneration\x18\x04 \x01(\r\x12\x15\n\rframes_before\x18\x05 \x01(\x04\x12\x14\n\x0c\x62ytes_before\x18\x06 \x01(\x04\x12)\n\x05pools\x18\x07 \x03(\x0b\x32\x1a.mediamesh.v1.HandoverPool\x12\x35\n\x0b\x61ttachments\x18\x08 \x03(\x0b\x32 .mediamesh.v1.HandoverAttachment\"\xea\x02\n\x12HandoverAttachment\x12\x12\n\nattachment\x18\x01 \x01(\r\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\r\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\r\n\x05queue\x18\x06 \x01(\r\x12\x0e\n\x06policy\x18\x07 \x01(\t\x12\x0e\n\x06\x66older\x18\x08 \x01(\t\x12\x0b\n\x03pid\x18\t \x01(\x05\x12\x0e\n\x06\x63lient\x18\n \x01(\t\x12\x16\n\x0ewait_for_sinks\x18\x0b \x01(\r\x12\x12\n\nreattached\x18\x0c \x01(\r\x12\x16\n\x0eunacknowledged\x18\r \x03(\r\x12\x0e\n\x06socket\x18\x0e \x01(\r\x12\r\n\x05rings\x18\x0f \x01(\r\x12\x12\n\ns2m_signal\x18\x10 \x01(\r\x12\x11\n\tm2s_event\x18\x11 \x01(\r\x12,\n\tlast_word\x18\x12 \x01(\x0b\x32\x19.mediamesh.v1.HandoverEnd\".\n\x0bHandoverEnd\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x1c\n\x0b\x45ngineState\x12\r\n\x05state\x18\x01 \x01(\x0c\"y\n\x0cHandoverStep\x12-\n\x04step\x18\x01 \x01(\x0e\x32\x1f.mediamesh.v1.HandoverStep.Step\":\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\t\n\x05READY\x10\x01\x12\t\n\x05TAKEN\x10\x02\x12\x06\n\x02GO\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmediamesh_protos/handover.proto\x12\x0cmediamesh.v1\x1a\x1amediamesh_protos/hub.proto\x1a\x1bmediamesh_protos/plan.proto\"\xaf\x03\n\rHandoverState\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x13\n\x0b\x64\x65scriptors\x18\x02 \x01(\r\x12\x0c\n\x04lock\x18\x03 \x01(\r\x12\x0f\n\x07\x63ontrol\x18\x04 \x01(\r\x12)\n\x05\x64oors\x18\x05 \x03(\x0b\x32\x1a.mediamesh.v1.HandoverDoor\x12$\n\x04plan\x18\x06 \x01(\x0b\x32\x16.mediamesh.v1.NodePlan\x12\x0f\n\x07started\x18\x07 \x01(\x01\x12\x11\n\thandovers\x18\x08 \x01(\r\x12\x17\n\x0flast_attachment\x18\t \x01(\r\x12)\n\x05\x66lows\x18\n \x03(\x0b\x32\x1a.mediamesh.v1.HandoverFlow\x12-\n\x07\x62ridges\x18\x0b \x03(\x0b\x32\x1c.mediamesh.v1.ObservedBridge\x12(\n\x05\x65nded\x18\x0c \x03(\x0b\x32\x19.mediamesh.v1.ObservedEnd\x12\x11\n\tcontainer\x18\r \x01(\t\x12\x34\n\x0bstock_doors\x18\x0e \x03(\x0b\x32\x1f.mediamesh.v1.HandoverStockDoor\"0\n\x0cHandoverDoor\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x10\n\x08listener\x18\x02 \x01(\r\"E\n\x11HandoverStockDoor\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x0e\n\x06socket\x18\x02 \x01(\t\x12\x10\n\x08listener\x18\x03 \x01(\r\"d\n\x0cHandoverPool\x12\x0e\n\x06region\x18\x01 \x01(\r\x12\x0e\n\x06\x66rames\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x04\x12\x12\n\nhuge_pages\x18\x04 \x01(\x08\x12\x0e\n\x06memory\x18\x05 \x01(\r\"\xe6\x01\n\x0cHandoverFlow\x12\x12\n\nconnection\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0f\n\x07\x63urrent\x18\x03 \x01(\r\x12\x12\n\ngeneration\x18\x04 \x01(\r\x12\x15\n\rframes_before\x18\x05 \x01(\x04\x12\x14\n\x0c\x62ytes_before\x18\x06 \x01(\x04\x12)\n\x05pools\x18\x07 \x03(\x0b\x32\x1a.mediamesh.v1.HandoverPool\x12\x35\n\x0b\x61ttachments\x18\x08 \x03(\x0b\x32 .mediamesh.v1.HandoverAttachment\"\x96\x03\n\x12HandoverAttachment\x12\x12\n\nattachment\x18\x01 \x01(\r\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\r\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\r\n\x05queue\x18\x06 \x01(\r\x12\x0e\n\x06policy\x18\x07 \x01(\t\x12\x0e\n\x06\x66older\x18\x08 \x01(\t\x12\x0b\n\x03pid\x18\t \x01(\x05\x12\x0e\n\x06\x63lient\x18\n \x01(\t\x12\x16\n\x0ewait_for_sinks\x18\x0b \x01(\r\x12\x12\n\nreattached\x18\x0c \x01(\r\x12\x16\n\x0eunacknowledged\x18\r \x03(\r\x12\x0e\n\x06socket\x18\x0e \x01(\r\x12\r\n\x05rings\x18\x0f \x01(\r\x12\x12\n\ns2m_signal\x18\x10 \x01(\r\x12\x11\n\tm2s_event\x18\x11 \x01(\r\x12,\n\tlast_word\x18\x12 \x01(\x0b\x32\x19.mediamesh.v1.HandoverEnd\x12*\n\x05stock\x18\x13 \x01(\x0b\x32\x1b.mediamesh.v1.HandoverStock\"\xa7\x01\n\rHandoverStock\x12\x0e\n\x06master\x18\x01 \x01(\x08\x12\x0e\n\x06shared\x18\x02 \x01(\x08\x12\x0e\n\x06stride\x18\x03 \x01(\r\x12\x0c\n\x04lent\x18\x04 \x01(\x04\x12-\n\x07regions\x18\x05 \x03(\x0b\x32\x1c.mediamesh.v1.HandoverRegion\x12)\n\x05rings\x18\x06 \x03(\x0b\x32\x1a.mediamesh.v1.HandoverRing\">\n\x0eHandoverRegion\x12\x0e\n\x06memory\x18\x01 \x01(\r\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0e\n\x06steady\x18\x03 \x01(\x08\"g\n\x0cHandoverRing\x12\x0b\n\x03s2m\x18\x01 \x01(\x08\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0e\n\x06region\x18\x03 \x01(\r\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12\x0c\n\x04log2\x18\x05 \x01(\r\x12\r\n\x05\x65vent\x18\x06 \x01(\r\".\n\x0bHandoverEnd\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x1c\n\x0b\x45ngineState\x12\r\n\x05state\x18\x01 \x01(\x0c\"y\n\x0cHandoverStep\x12-\n\x04step\x18\x01 \x01(\x0e\x32\x1f.mediamesh.v1.HandoverStep.Step\":\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\t\n\x05READY\x10\x01\x12\t\n\x05TAKEN\x10\x02\x12\x06\n\x02GO\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,21 +34,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mediamesh_protos.handover_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HANDOVERSTATE']._serialized_start=107
-  _globals['_HANDOVERSTATE']._serialized_end=484
-  _globals['_HANDOVERDOOR']._serialized_start=486
-  _globals['_HANDOVERDOOR']._serialized_end=534
-  _globals['_HANDOVERPOOL']._serialized_start=536
-  _globals['_HANDOVERPOOL']._serialized_end=636
-  _globals['_HANDOVERFLOW']._serialized_start=639
-  _globals['_HANDOVERFLOW']._serialized_end=869
-  _globals['_HANDOVERATTACHMENT']._serialized_start=872
-  _globals['_HANDOVERATTACHMENT']._serialized_end=1234
-  _globals['_HANDOVEREND']._serialized_start=1236
-  _globals['_HANDOVEREND']._serialized_end=1282
-  _globals['_ENGINESTATE']._serialized_start=1284
-  _globals['_ENGINESTATE']._serialized_end=1312
-  _globals['_HANDOVERSTEP']._serialized_start=1314
-  _globals['_HANDOVERSTEP']._serialized_end=1435
-  _globals['_HANDOVERSTEP_STEP']._serialized_start=1377
-  _globals['_HANDOVERSTEP_STEP']._serialized_end=1435
+  _globals['_HANDOVERSTATE']._serialized_end=538
+  _globals['_HANDOVERDOOR']._serialized_start=540
+  _globals['_HANDOVERDOOR']._serialized_end=588
+  _globals['_HANDOVERSTOCKDOOR']._serialized_start=590
+  _globals['_HANDOVERSTOCKDOOR']._serialized_end=659
+  _globals['_HANDOVERPOOL']._serialized_start=661
+  _globals['_HANDOVERPOOL']._serialized_end=761
+  _globals['_HANDOVERFLOW']._serialized_start=764
+  _globals['_HANDOVERFLOW']._serialized_end=994
+  _globals['_HANDOVERATTACHMENT']._serialized_start=997
+  _globals['_HANDOVERATTACHMENT']._serialized_end=1403
+  _globals['_HANDOVERSTOCK']._serialized_start=1406
+  _globals['_HANDOVERSTOCK']._serialized_end=1573
+  _globals['_HANDOVERREGION']._serialized_start=1575
+  _globals['_HANDOVERREGION']._serialized_end=1637
+  _globals['_HANDOVERRING']._serialized_start=1639
+  _globals['_HANDOVERRING']._serialized_end=1742
+  _globals['_HANDOVEREND']._serialized_start=1744
+  _globals['_HANDOVEREND']._serialized_end=1790
+  _globals['_ENGINESTATE']._serialized_start=1792
+  _globals['_ENGINESTATE']._serialized_end=1820
+  _globals['_HANDOVERSTEP']._serialized_start=1822
+  _globals['_HANDOVERSTEP']._serialized_end=1943
+  _globals['_HANDOVERSTEP_STEP']._serialized_start=1885
+  _globals['_HANDOVERSTEP_STEP']._serialized_end=1943
 # @@protoc_insertion_point(module_scope)

@@ -51,6 +51,7 @@ class HandoverState(_message.Message):
     BRIDGES_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
     CONTAINER_FIELD_NUMBER: _builtins.int
+    STOCK_DOORS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     descriptors: _builtins.int
     """how many follow"""
@@ -73,6 +74,8 @@ class HandoverState(_message.Message):
     def bridges(self) -> _containers.RepeatedCompositeFieldContainer[_hub_pb2.ObservedBridge]: ...
     @_builtins.property
     def ended(self) -> _containers.RepeatedCompositeFieldContainer[_hub_pb2.ObservedEnd]: ...
+    @_builtins.property
+    def stock_doors(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoverStockDoor]: ...
     def __init__(
         self,
         *,
@@ -89,10 +92,11 @@ class HandoverState(_message.Message):
         bridges: _abc.Iterable[_hub_pb2.ObservedBridge] | None = ...,
         ended: _abc.Iterable[_hub_pb2.ObservedEnd] | None = ...,
         container: _builtins.str = ...,
+        stock_doors: _abc.Iterable[Global___HandoverStockDoor] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "container", b"container", "control", b"control", "descriptors", b"descriptors", "doors", b"doors", "ended", b"ended", "flows", b"flows", "handovers", b"handovers", "last_attachment", b"last_attachment", "lock", b"lock", "plan", b"plan", "started", b"started", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridges", b"bridges", "container", b"container", "control", b"control", "descriptors", b"descriptors", "doors", b"doors", "ended", b"ended", "flows", b"flows", "handovers", b"handovers", "last_attachment", b"last_attachment", "lock", b"lock", "plan", b"plan", "started", b"started", "stock_doors", b"stock_doors", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -121,6 +125,31 @@ class HandoverDoor(_message.Message):
 Global___HandoverDoor: _TypeAlias = HandoverDoor  # noqa: Y015
 
 @_typing.final
+class HandoverStockDoor(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    SOCKET_FIELD_NUMBER: _builtins.int
+    LISTENER_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    socket: _builtins.str
+    listener: _builtins.int
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        socket: _builtins.str = ...,
+        listener: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folder", b"folder", "listener", b"listener", "socket", b"socket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandoverStockDoor: _TypeAlias = HandoverStockDoor  # noqa: Y015
+
+@_typing.final
 class HandoverPool(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -130,7 +159,7 @@ class HandoverPool(_message.Message):
     HUGE_PAGES_FIELD_NUMBER: _builtins.int
     MEMORY_FIELD_NUMBER: _builtins.int
     region: _builtins.int
-    """0: made ahead, clients do not know it"""
+    """0: made ahead, clients do not know it; a stock source whose pool is sealed goes on with it"""
     frames: _builtins.int
     capacity: _builtins.int
     huge_pages: _builtins.bool
@@ -217,6 +246,7 @@ class HandoverAttachment(_message.Message):
     S2M_SIGNAL_FIELD_NUMBER: _builtins.int
     M2S_EVENT_FIELD_NUMBER: _builtins.int
     LAST_WORD_FIELD_NUMBER: _builtins.int
+    STOCK_FIELD_NUMBER: _builtins.int
     attachment: _builtins.int
     engine: _builtins.int
     endpoint: _builtins.str
@@ -239,6 +269,10 @@ class HandoverAttachment(_message.Message):
     def last_word(self) -> Global___HandoverEnd:
         """of a source that has left before all that it sent was given to its sinks"""
 
+    @_builtins.property
+    def stock(self) -> Global___HandoverStock:
+        """of a stock memif peer, in place of rings, s2m_signal and m2s_event"""
+
     def __init__(
         self,
         *,
@@ -260,14 +294,115 @@ class HandoverAttachment(_message.Message):
         s2m_signal: _builtins.int = ...,
         m2s_event: _builtins.int = ...,
         last_word: Global___HandoverEnd | None = ...,
+        stock: Global___HandoverStock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_word", b"last_word"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_word", b"last_word", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "endpoint", b"endpoint", "engine", b"engine", "folder", b"folder", "kind", b"kind", "last_word", b"last_word", "m2s_event", b"m2s_event", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "rings", b"rings", "role", b"role", "s2m_signal", b"s2m_signal", "socket", b"socket", "unacknowledged", b"unacknowledged", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "client", b"client", "endpoint", b"endpoint", "engine", b"engine", "folder", b"folder", "kind", b"kind", "last_word", b"last_word", "m2s_event", b"m2s_event", "pid", b"pid", "policy", b"policy", "queue", b"queue", "reattached", b"reattached", "rings", b"rings", "role", b"role", "s2m_signal", b"s2m_signal", "socket", b"socket", "stock", b"stock", "unacknowledged", b"unacknowledged", "wait_for_sinks", b"wait_for_sinks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HandoverAttachment: _TypeAlias = HandoverAttachment  # noqa: Y015
+
+@_typing.final
+class HandoverStock(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MASTER_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    STRIDE_FIELD_NUMBER: _builtins.int
+    LENT_FIELD_NUMBER: _builtins.int
+    REGIONS_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
+    master: _builtins.bool
+    """the hub's role; the memory is then the peer's"""
+    shared: _builtins.bool
+    """the peer has mapped the pool"""
+    stride: _builtins.int
+    """as slave: bytes from one buffer to the next"""
+    lent: _builtins.int
+    """bytes that the hub may have to pay for"""
+    @_builtins.property
+    def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoverRegion]: ...
+    @_builtins.property
+    def rings(self) -> _containers.RepeatedCompositeFieldContainer[Global___HandoverRing]: ...
+    def __init__(
+        self,
+        *,
+        master: _builtins.bool = ...,
+        shared: _builtins.bool = ...,
+        stride: _builtins.int = ...,
+        lent: _builtins.int = ...,
+        regions: _abc.Iterable[Global___HandoverRegion] | None = ...,
+        rings: _abc.Iterable[Global___HandoverRing] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lent", b"lent", "master", b"master", "regions", b"regions", "rings", b"rings", "shared", b"shared", "stride", b"stride"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandoverStock: _TypeAlias = HandoverStock  # noqa: Y015
+
+@_typing.final
+class HandoverRegion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    STEADY_FIELD_NUMBER: _builtins.int
+    memory: _builtins.int
+    size: _builtins.int
+    steady: _builtins.bool
+    """as master: it can be touched whatever the peer does"""
+    def __init__(
+        self,
+        *,
+        memory: _builtins.int = ...,
+        size: _builtins.int = ...,
+        steady: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "size", b"size", "steady", b"steady"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandoverRegion: _TypeAlias = HandoverRegion  # noqa: Y015
+
+@_typing.final
+class HandoverRing(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    S2M_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LOG2_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    s2m: _builtins.bool
+    index: _builtins.int
+    region: _builtins.int
+    offset: _builtins.int
+    log2: _builtins.int
+    event: _builtins.int
+    def __init__(
+        self,
+        *,
+        s2m: _builtins.bool = ...,
+        index: _builtins.int = ...,
+        region: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        log2: _builtins.int = ...,
+        event: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "index", b"index", "log2", b"log2", "offset", b"offset", "region", b"region", "s2m", b"s2m"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandoverRing: _TypeAlias = HandoverRing  # noqa: Y015
 
 @_typing.final
 class HandoverEnd(_message.Message):

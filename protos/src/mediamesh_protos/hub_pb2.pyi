@@ -105,21 +105,25 @@ class Handover(_message.Message):
     STATE_VERSION_FIELD_NUMBER: _builtins.int
     CONTAINER_FIELD_NUMBER: _builtins.int
     OR_END_FIELD_NUMBER: _builtins.int
+    STOCK_FIELD_NUMBER: _builtins.int
     state_version: _builtins.int
     container: _builtins.str
     """the successor's; if it is another one, the bridges finish first"""
     or_end: _builtins.bool
     """a hub of another state_version refuses, and then goes down for a successor that begins anew"""
+    stock: _builtins.bool
+    """the successor takes stock memif peers too; for one that does not they are ended"""
     def __init__(
         self,
         *,
         state_version: _builtins.int = ...,
         container: _builtins.str = ...,
         or_end: _builtins.bool = ...,
+        stock: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "or_end", b"or_end", "state_version", b"state_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "or_end", b"or_end", "state_version", b"state_version", "stock", b"stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

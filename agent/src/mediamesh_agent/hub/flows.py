@@ -126,12 +126,21 @@ class Flow:
         """Set aside the next source's pool and region number, or refuse the source."""
         region = self._next_region()
         await asyncio.shield(self.prepare())
+        return region, self._set_aside()
+
+    def offer_spare(self) -> int:
+        """Set aside the pool that was made ahead, and return its region number; raises Refused if there is none."""
+        region = self._next_region()
+        self._set_aside()
+        return region
+
+    def _set_aside(self) -> LivePool:
         if self.spare is None:
             error = self.error
-            text = error.message if error else "the pool was given up for another flow"
+            text = error.message if error else "there was no memory for the pool, or it was given up for another flow"
             raise Refused(error.reason if error else "OutOfMemory", text, transient=True)
         self.offered, self.spare = self.spare, None
-        return region, self.offered
+        return self.offered
 
     @property
     def crowded(self) -> bool:

@@ -9,17 +9,21 @@ has open belongs to the successor.
 """
 
 import json
+import select
 import socket
 import struct
-from collections.abc import Callable
+import time
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from mediamesh_agent.hub import stock_handover
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import HubError
 from mediamesh_agent.hub.flows import Flow, LivePool
 from mediamesh_agent.hub.framing import MOST_MESSAGE, framed
+from mediamesh_native.engine import Engine
+from mediamesh_native.stockrings import StockRings
 from mediamesh_protos import handover_pb2, hub_pb2
 
 STATE_VERSION = 3
@@ -27,6 +31,7 @@ PATIENCE = 5.0
 PREPARATION = 30.0
 """Until the old hub begins: in another container its bridges finish first."""
 AT_ONCE = 250
+_OFTEN = 0.05
 _LENGTH = struct.Struct(">I")
 _FILLER = b"f"
 
@@ -50,20 +55,30 @@ class Descriptors:
         return len(self.fds) - 1
 
 
-def give(sock: socket.socket, state: handover_pb2.HandoverState, fds: list[int], freeze: Callable[[], object]) -> None:
+def give(sock: socket.socket, state: handover_pb2.HandoverState, fds: list[int], engine: Engine) -> None:
     """Pass everything on; returns after GO. Raises HandoverFailed before it."""
     sock.settimeout(PATIENCE)
     try:
         sock.sendall(framed(hub_pb2.HubReply(done=hub_pb2.Done())) + framed(state))
         for start in range(0, len(fds), AT_ONCE):
             socket.send_fds(sock, [_FILLER], fds[start : start + AT_ONCE])
+        _await(sock, engine)
         expect(sock, Step.READY)
-        engine = json.dumps(freeze(), separators=(",", ":")).encode()
-        sock.sendall(framed(handover_pb2.EngineState(state=engine)))
+        frozen = json.dumps(engine.freeze(), separators=(",", ":")).encode()
+        sock.sendall(framed(handover_pb2.EngineState(state=frozen)))
         expect(sock, Step.TAKEN)
         say(sock, Step.GO)
     except (OSError, EOFError) as error:
         raise HandoverFailed("HandoverFailed", f"the successor did not take over: {_words(error)}") from error
+
+
+def _await(sock: socket.socket, engine: Engine) -> None:
+    """Wait for the successor's word. What a stock peer makes the engine hang in meanwhile nobody else interrupts."""
+    until = time.monotonic() + PATIENCE
+    while not select.select([sock], [], [], _OFTEN)[0]:
+        engine.check_stuck()
+        if time.monotonic() > until:
+            raise TimeoutError("it says nothing")
 
 
 def _words(error: Exception) -> str:
@@ -145,8 +160,8 @@ def _pool(region: int, live: LivePool, places: Descriptors) -> handover_pb2.Hand
 
 
 def _attachment(attachment: Attachment, places: Descriptors) -> handover_pb2.HandoverAttachment:
-    grant, rings = attachment.grant, attachment.own_rings
-    return handover_pb2.HandoverAttachment(
+    grant = attachment.grant
+    described = handover_pb2.HandoverAttachment(
         attachment=attachment.number,
         engine=attachment.engine,
         endpoint=grant.endpoint,
@@ -161,11 +176,21 @@ def _attachment(attachment: Attachment, places: Descriptors) -> handover_pb2.Han
         reattached=attachment.reattached,
         unacknowledged=attachment.unacknowledged,
         socket=places.place(attachment.socket.fileno()),
-        rings=places.place(rings.fd),
-        s2m_signal=places.place(rings.s2m_signal),
-        m2s_event=places.place(rings.m2s_event),
         last_word=_last_word(attachment),
     )
+    _describe_rings(attachment, described, places)
+    return described
+
+
+def _describe_rings(attachment: Attachment, described: handover_pb2.HandoverAttachment, places: Descriptors) -> None:
+    rings = attachment.rings
+    if isinstance(rings, StockRings):
+        stock = stock_handover.describe(rings, places.place, shared=attachment.shared, lent=attachment.lent)
+        described.stock.CopyFrom(stock)
+    else:
+        described.rings = places.place(rings.fd)
+        described.s2m_signal = places.place(rings.s2m_signal)
+        described.m2s_event = places.place(rings.m2s_event)
 
 
 def _last_word(attachment: Attachment) -> handover_pb2.HandoverEnd | None:

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from mediamesh_agent.hub import container, handover, plan_file
+from mediamesh_agent.hub import container, handover, plan_file, renewal
 from mediamesh_agent.hub.apply import Applier, instructions
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.book import Book
@@ -79,6 +79,9 @@ class Hub:
             service.inherit(flow)
         for folder, listener in inheritance.doors.items():
             self.doors.adopt(folder, listener)
+        for place, listener in inheritance.stock_doors.items():
+            self.stock.adopt(place, listener)
+        renewal.renew(service)
         told = {(one.connection, one.endpoint): one for one in instructions(self.plan.flows)}
         if state.container != container.identity():
             forget_pids(state.bridges)
@@ -171,14 +174,11 @@ class Hub:
                 raise HubError("HubStopping", "the hub is going down")
             try:
                 bridges = await self._bridges_for(request.container)
-                self.doors.shut()
-                self.control.shut()
-                await self.stock.close()
-                await self.doors.settle(_SETTLE)
-                await self._settle_pools()
+                await self._come_to_rest(stock=request.stock)
                 self._give(sock, bridges)
             finally:
                 if not self.handed_over:
+                    renewal.take_back(self.service)
                     self._resume()
                     await self._carry_out(self.plan)
         self.leaving.set()
@@ -192,7 +192,17 @@ class Hub:
             forget_pids(bridges)
         return bridges
 
-    async def _settle_pools(self) -> None:
+    async def _come_to_rest(self, *, stock: bool) -> None:
+        """Let nobody in and nobody be half-way, and have the pools that the successor needs; frames go on."""
+        await self._settle_pools(renewed=stock)
+        self.doors.shut()
+        self.control.shut()
+        await asyncio.gather(self.stock.pause(_SETTLE) if stock else self.stock.close(), self.doors.settle(_SETTLE))
+        await self._settle_pools(renewed=stock)
+
+    async def _settle_pools(self, *, renewed: bool = False) -> None:
+        if renewed:
+            renewal.prepare(self.service)
         making = [flow.making for flow in self.service.flows.values() if flow.making and not flow.making.done()]
         if making:
             _, late = await asyncio.wait(making, timeout=handover.PATIENCE)
@@ -206,7 +216,7 @@ class Hub:
         places = handover.Descriptors()
         state = self._describe(places, bridges)
         began = time.monotonic()
-        handover.give(sock, state, places.fds, self.service.engine.freeze)
+        handover.give(sock, state, places.fds, self.service.engine)
         self.handed_over = True
         log.info("handed over %d descriptors in %.1f ms", len(places.fds), 1000 * (time.monotonic() - began))
 
@@ -221,6 +231,10 @@ class Hub:
             doors=[
                 handover_pb2.HandoverDoor(folder=folder, listener=places.place(listener.fileno()))
                 for folder, listener in self.doors.listeners.items()
+            ],
+            stock_doors=[
+                handover_pb2.HandoverStockDoor(folder=folder, socket=name, listener=places.place(listener.fileno()))
+                for (folder, name), listener in self.stock.listeners.items()
             ],
             plan=self.plan,
             started=self.identity.started,

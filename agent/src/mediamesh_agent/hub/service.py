@@ -32,6 +32,7 @@ _ENDINGS = {
     "SlowSink": "it fell behind, and its delivery policy is disconnect",
     "EventBlocked": "its eventfd was filled up so that the hub would hang in it",
     "BadChain": "it sent a chain of descriptors that does not end well",
+    "RingsLost": "its memory could not be mapped again when this hub took over",
 }
 _FAREWELLS = frozenset({link.LEFT, "PeerGone"})
 _OFTEN = 0.1

@@ -5,6 +5,9 @@ peer it is follows from its first message; what it announces is checked before i
 
 Anybody who reaches the socket can connect, say nothing, or one word every other second. So all who come shake hands
 side by side, each within a deadline, and the first that is done has the place; of too many the oldest is sent away.
+
+The socket is the door's, not the task's that accepts on it: a DPDK client connects once in its life, so one that comes
+while nobody accepts waits in the socket's queue, for a successor hub if need be.
 """
 
 import asyncio
@@ -18,8 +21,8 @@ from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.root import Root
 from mediamesh_agent.hub.service import Service
 from mediamesh_agent.hub.stock_endpoint import StockEndpoint
-from mediamesh_agent.hub.stock_handshake import StockHandshake
-from mediamesh_agent.hub.stock_link import FIRST_PAUSE, LONGEST_PAUSE, note, serve
+from mediamesh_agent.hub.stock_handshake import StockHandshake, readable
+from mediamesh_agent.hub.stock_link import FIRST_PAUSE, LONGEST_PAUSE, note, shake_hands, unlink
 from mediamesh_native.memif import transport
 from mediamesh_native.memif.errors import MemifError
 
@@ -30,48 +33,60 @@ _BACKLOG = 16
 
 
 class StockDoor:
-    """Keeps one socket open for the peers of its endpoints."""
+    """Keeps one socket open for the peers of its endpoints; `listener` is a predecessor's, or made by `keep`."""
 
-    def __init__(self, root: Root, service: Service, folder: str, name: str) -> None:
+    def __init__(
+        self, root: Root, service: Service, folder: str, name: str, listener: socket.socket | None = None
+    ) -> None:
+        self.listener = listener
         self._root = root
         self._service = service
         self._folder = folder
         self._name = name
         self._endpoints: dict[int, StockEndpoint] = {}
-        self._peers: dict[asyncio.Task[None], StockHandshake] = {}
-        self._candidates: dict[asyncio.Task[None], None] = {}  # who shakes hands, oldest first
+        self._candidates: dict[asyncio.Task[bool], StockHandshake] = {}  # who shakes hands, oldest first
 
     def __str__(self) -> str:
         return f"socket {self._name} for memif peers"
 
     async def arrange(self, endpoints: Iterable[StockEndpoint]) -> None:
         """Let in the peers of exactly these; those of endpoints that stay notice nothing."""
+        before = set(self._endpoints.values())
         self._endpoints = {endpoint.plan.id: endpoint for endpoint in endpoints}
-        stay = {None, *self._endpoints.values()}
-        gone = [task for task, handshake in self._peers.items() if handshake.endpoint not in stay]
-        for task in gone:
-            task.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
+        gone = before - set(self._endpoints.values())
+        await _cancel(task for task, handshake in self._candidates.items() if handshake.endpoint in gone)
+        for endpoint in gone:
+            unlink(self._service, endpoint)
 
     async def keep(self) -> NoReturn:
-        """Go on until cancelled; the attachments end with it."""
-        listener = await self._listener()
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    sock = await self._accept(listener)
-                    self._push_out_oldest()
-                    handshake = StockHandshake(self._service, dict(self._endpoints), sock)
-                    task = group.create_task(self._admit(handshake, sock), name=str(self))
-                    task.add_done_callback(partial(self._forget, sock))
-                    self._peers[task] = handshake
-                    self._candidates[task] = None
-        finally:
-            listener.close()
+        """Let in who comes, until cancelled; who is in, or half-way, stays."""
+        if self.listener is None:
+            self.listener = await self._listen()
+        while True:
+            sock = await self._accept(self.listener)
+            self._push_out_oldest()
+            handshake = StockHandshake(self._service, dict(self._endpoints), sock)
+            task = asyncio.create_task(self._admit(handshake, sock), name=str(self))
+            task.add_done_callback(partial(self._forget, sock))
+            self._candidates[task] = handshake
+
+    async def settle(self, patience: float) -> None:
+        """Wait until nobody is half-way, or send those away after `patience` seconds."""
+        if self._candidates:
+            _, late = await asyncio.wait(self._candidates, timeout=patience)
+            await _cancel(late)
+
+    async def close(self) -> None:
+        """Send everybody away and give up the socket. Nobody accepts on it any more."""
+        await self.settle(0)
+        await self.arrange(())
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
             if not self._name.startswith("@"):
                 self._root.unlink(self._folder, self._name)
 
-    async def _listener(self) -> socket.socket:
+    async def _listen(self) -> socket.socket:
         while True:
             try:
                 if self._name.startswith("@"):
@@ -85,7 +100,10 @@ class StockDoor:
         """Wait for a peer; where the process has no descriptor left for it, until there may be one."""
         while True:
             try:
-                sock, _ = await asyncio.get_running_loop().sock_accept(listener)
+                await readable(listener)
+                sock, _ = listener.accept()
+            except BlockingIOError:
+                continue
             except OSError as error:
                 self._note_for_all(error)
                 await asyncio.sleep(FIRST_PAUSE)
@@ -93,34 +111,30 @@ class StockDoor:
                 sock.setblocking(False)
                 return sock
 
-    async def _admit(self, handshake: StockHandshake, sock: socket.socket) -> None:
-        """Serve one who came. Nothing that he does may touch the others."""
+    async def _admit(self, handshake: StockHandshake, sock: socket.socket) -> bool:
+        """Shake hands with one who came; whether it is served. Nothing that it does may touch the others."""
         try:
-            await serve(self._service, handshake, sock, self._folder, self._settle)
+            await shake_hands(self._service, handshake, sock, self._folder)
         except (HubError, MemifError, OSError) as error:
             self._note(handshake, error)
         except Exception:
             log.exception("a %s failed", handshake.endpoint or "memif peer")
+        else:
+            return True
+        return False
 
-    def _settle(self) -> None:
-        """The handshake of this task is done."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._candidates.pop(task, None)
-
-    def _forget(self, sock: socket.socket, task: "asyncio.Task[None]") -> None:
-        """It is over, perhaps before its first step."""
+    def _forget(self, sock: socket.socket, task: "asyncio.Task[bool]") -> None:
+        """The handshake is over, perhaps before its first step."""
         self._candidates.pop(task, None)
-        del self._peers[task]
-        sock.close()
+        if task.cancelled() or not task.result():
+            sock.close()
 
     def _push_out_oldest(self) -> None:
         if len(self._candidates) >= MOST_CANDIDATES:
-            oldest = next(iter(self._candidates))
+            oldest, handshake = next(iter(self._candidates.items()))
             del self._candidates[oldest]
             oldest.cancel()
-            end = AttachmentEnded("PushedOut", "others came before its handshake was done")
-            self._note(self._peers[oldest], end)
+            self._note(handshake, AttachmentEnded("PushedOut", "others came before its handshake was done"))
 
     def _note(self, handshake: StockHandshake, error: Exception) -> None:
         """Book an end; a peer that has not said whom it means can mean only the one, if there is one."""
@@ -130,3 +144,10 @@ class StockDoor:
     def _note_for_all(self, error: Exception) -> None:
         for endpoint in self._endpoints.values():
             note(self._service, endpoint, error)
+
+
+async def _cancel(tasks: "Iterable[asyncio.Task[bool]]") -> None:
+    cancelled = list(tasks)
+    for task in cancelled:
+        task.cancel()
+    await asyncio.gather(*cancelled, return_exceptions=True)

@@ -263,16 +263,22 @@ class StockHandshake:
             self._send(machine)
 
     async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        loop.add_reader(self._socket, _tell, ready)
         try:
             async with asyncio.timeout(self._patience):
-                await ready
+                await readable(self._socket)
         except TimeoutError:
             raise AttachmentEnded("PeerSilent", f"the stock peer said nothing for {self._patience:g} s") from None
-        finally:
-            loop.remove_reader(self._socket)
+
+
+async def readable(sock: socket.socket) -> None:
+    """Wait until there is something to take; whoever is cancelled meanwhile has taken nothing."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(sock, _tell, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
 
 
 def _tell(ready: "asyncio.Future[None]") -> None:

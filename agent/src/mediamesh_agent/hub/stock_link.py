@@ -3,14 +3,17 @@
 The hub is the slave here and the memory is its own. Serving, the peer is an attachment like any other, except that its
 rings are served by copying (or, `shared`, straight out of the pool, which then cannot be sealed and has to be
 announced anew, by connecting anew, when the source changes).
+
+A link is only who looks after an attachment: it goes on with one that is there when it begins, a predecessor's for
+example, and leaves it there when it is cancelled. `unlink` is what ends it.
 """
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable
 from typing import NoReturn
 
+from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.door import peer_of
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
 from mediamesh_agent.hub.root import Root
@@ -33,25 +36,25 @@ def note(service: Service, endpoint: StockEndpoint | None, error: Exception) -> 
     service.book.note(*names, "stock peer", end)
 
 
-async def serve(
-    service: Service,
-    handshake: StockHandshake,
-    sock: socket.socket,
-    folder: str,
-    on_done: Callable[[], None] = lambda: None,
-) -> None:
-    """Shake hands, serve until it ends; raises what went wrong before it served. `on_done`: hands are shaken."""
-    try:
-        service.guard(folder, peer_of(sock)[0])
-        attachment = await handshake.run()
-    except BaseException:
-        sock.close()
-        raise
-    on_done()
-    try:
-        await attachment.over.wait()
-    finally:
-        service.end(attachment, AttachmentEnded("EndpointChanged", f"the {handshake.endpoint} is unlinked"))
+async def shake_hands(service: Service, handshake: StockHandshake, sock: socket.socket, folder: str) -> Attachment:
+    """Bring a peer that is connected to where it is served; raises HubError, MemifError or OSError."""
+    service.guard(folder, peer_of(sock)[0])
+    return await handshake.run()
+
+
+def served(service: Service, endpoint: StockEndpoint) -> Attachment | None:
+    """Return the attachment of the peer at an endpoint, if there is one."""
+    flow = service.flows.get(endpoint.connection)
+    places = flow.attachments.values() if flow is not None else ()
+    peers = (one for one in places if one.serving and one.grant.kind == "memif")
+    return next((one for one in peers if one.grant.endpoint == endpoint.endpoint), None)
+
+
+def unlink(service: Service, endpoint: StockEndpoint) -> None:
+    """End the attachment of the peer at an endpoint, if there is one."""
+    attachment = served(service, endpoint)
+    if attachment is not None:
+        service.end(attachment, AttachmentEnded("EndpointChanged", f"the {endpoint} is unlinked"))
 
 
 class StockLink:
@@ -68,9 +71,8 @@ class StockLink:
         pause, told = FIRST_PAUSE, ""
         while True:
             try:
-                sock = self._connect()
-                handshake = StockHandshake(self._service, {self._plan.id: self._endpoint}, sock)
-                await serve(self._service, handshake, sock, self._plan.folder)
+                attachment = served(self._service, self._endpoint) or await self._attach()
+                await attachment.over.wait()
                 pause, told = FIRST_PAUSE, ""
             except (HubError, MemifError, OSError) as error:
                 if told != str(error):
@@ -78,6 +80,15 @@ class StockLink:
                 told = str(error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _attach(self) -> Attachment:
+        sock = self._connect()
+        handshake = StockHandshake(self._service, {self._plan.id: self._endpoint}, sock)
+        try:
+            return await shake_hands(self._service, handshake, sock, self._plan.folder)
+        except BaseException:
+            sock.close()
+            raise
 
     def _connect(self) -> socket.socket:
         if self._plan.socket.startswith("@"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mediamesh_agent.hub import container, handover
+from mediamesh_agent.hub import container, handover, stock_handover
 from mediamesh_agent.hub.admission import POLICIES, Grant, Peer, RoleName
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.errors import AttachmentEnded, HubError
@@ -19,6 +19,7 @@ from mediamesh_agent.hub.root import CONTROL_SOCKET
 from mediamesh_core.states import AttachmentState
 from mediamesh_native.engine import Engine
 from mediamesh_native.pool import Pool, RingRegion
+from mediamesh_native.stockrings import StockRings
 from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
 
 _ROLES: dict[str, RoleName] = {"source": "source", "sink": "sink"}
@@ -34,6 +35,7 @@ class Inheritance:
     lock: int
     control: socket.socket
     doors: dict[str, socket.socket]
+    stock_doors: dict[tuple[str, str], socket.socket]
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class _Rebuilding:
     maker: PoolMaker
     flows: list[Flow] = field(default_factory=list)
     pools: dict[tuple[int, int], Pool] = field(default_factory=dict)
-    rings: dict[int, RingRegion] = field(default_factory=dict)
+    rings: dict[int, RingRegion | StockRings] = field(default_factory=dict)
 
     def socket(self, place: int) -> socket.socket:
         sock = socket.socket(fileno=self.fds[place])
@@ -68,13 +70,9 @@ class _Rebuilding:
             flow.spare = live
 
     def _attachment(self, flow: Flow, described: handover_pb2.HandoverAttachment) -> Attachment:
-        rings = RingRegion(
-            described.queue,
-            fd=self.fds[described.rings],
-            s2m_signal=self.fds[described.s2m_signal],
-            m2s_event=self.fds[described.m2s_event],
-        )
+        rings = self._rings(described)
         self.rings[described.engine] = rings
+        self.maker.lent += described.stock.lent
         return Attachment(
             number=described.attachment,
             grant=_grant(flow, described),
@@ -88,6 +86,18 @@ class _Rebuilding:
             state=AttachmentState.ATTACHED,
             unacknowledged=list(described.unacknowledged),
             last_word=_last_word(described),
+            shared=described.stock.shared,
+            lent=described.stock.lent,
+        )
+
+    def _rings(self, described: handover_pb2.HandoverAttachment) -> RingRegion | StockRings:
+        if described.HasField("stock"):
+            return stock_handover.rebuild(described.stock, described.role, self.fds)
+        return RingRegion(
+            described.queue,
+            fd=self.fds[described.rings],
+            s2m_signal=self.fds[described.s2m_signal],
+            m2s_event=self.fds[described.m2s_event],
         )
 
 
@@ -113,7 +123,7 @@ def take(root: Path, maker: PoolMaker, *, polling: bool, or_end: bool = False) -
 
 def _take(sock: socket.socket, maker: PoolMaker, *, polling: bool, or_end: bool) -> Inheritance:
     version, place = handover.STATE_VERSION, container.identity()
-    request = hub_pb2.Handover(state_version=version, container=place, or_end=or_end)
+    request = hub_pb2.Handover(state_version=version, container=place, or_end=or_end, stock=True)
     sock.sendall(framed(hub_pb2.HubRequest(handover=request)))
     reply = handover.receive(sock, hub_pb2.HubReply)
     sock.settimeout(2 * handover.PATIENCE)
@@ -126,12 +136,13 @@ def _take(sock: socket.socket, maker: PoolMaker, *, polling: bool, or_end: bool)
         rebuilding.flow(flow, plans[flow.connection])
     lock, control = rebuilding.fds[state.lock], rebuilding.socket(state.control)
     doors = {door.folder: rebuilding.socket(door.listener) for door in state.doors}
+    stock_doors = {(door.folder, door.socket): rebuilding.socket(door.listener) for door in state.stock_doors}
     handover.say(sock, handover.Step.READY)
     frozen = json.loads(handover.receive(sock, handover_pb2.EngineState).state)
     engine = Engine.thaw(frozen, rebuilding.pools, rebuilding.rings, polling=polling)
     handover.say(sock, handover.Step.TAKEN)
     handover.expect(sock, handover.Step.GO)
-    return Inheritance(state, engine, rebuilding.flows, lock, control, doors)
+    return Inheritance(state, engine, rebuilding.flows, lock, control, doors, stock_doors)
 
 
 def _state(sock: socket.socket) -> handover_pb2.HandoverState:
