@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from mediamesh_testing.dpdk import INTERFACE, DpdkPeer, dpdk_peer
 from mediamesh_testing.rings import RingView
 from mediamesh_testing.waiting import PATIENCE
 from memif_attachment import Attachment, SlaveMemory, master_attachment, slave_attachment
-from memif_dpdk_peer import INTERFACE, DpdkPeer, dpdk_peer
 from memif_ends import owned
 
 from mediamesh_native.memif import ring_layout

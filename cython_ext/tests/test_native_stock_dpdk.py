@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from mediamesh_testing.dpdk import INTERFACE, DpdkPeer, dpdk_peer
 from mediamesh_testing.waiting import PATIENCE, wait_until
 from memif_attachment import Attachment, master_attachment
-from memif_dpdk_peer import INTERFACE, DpdkPeer, dpdk_peer
 from memif_ends import owned
 from native_peers import Flow, Node, Sink, Source, acquire, take
 

@@ -4,16 +4,13 @@ import os
 import resource
 import select
 import socket
-import subprocess
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from mediamesh_testing.dpdk import counted, dpdk_peer
 from mediamesh_testing.hub import HubUnderTest
-from mediamesh_testing.plans import CAPACITY, flow, sink
+from mediamesh_testing.plans import CAPACITY, flow, receiving, sending, sink, stock
 from mediamesh_testing.rawclient import RawClient
 from mediamesh_testing.waiting import PATIENCE, wait_until
 
@@ -22,22 +19,6 @@ from mediamesh_agent.hub.stock_handshake import LONGEST_CHUNK, SAFE_CHUNK, chunk
 from mediamesh_protos import plan_pb2
 
 A_CHAIN = b"0123456789abcdef" * (CAPACITY // 16)
-
-
-def stock(role: str, name: str = "m.sock", **more: Any) -> plan_pb2.EndpointPlan:
-    memif = {"role": role, "socket": name, "id": 7, "access": "copy", "rings": 1, **more}
-    return plan_pb2.EndpointPlan(kind="memif", memif=plan_pb2.MemifPlan(**memif))
-
-
-def sending(role: str, **more: Any) -> plan_pb2.FlowPlan:
-    """A flow whose frames go to a stock peer."""
-    return flow("default/a", frames=64, sinks=[sink("wire", policy="block", endpoint=stock(role, **more))])
-
-
-def receiving(role: str, **more: Any) -> plan_pb2.FlowPlan:
-    """A flow whose frames come from a stock peer."""
-    source = plan_pb2.SourcePlan(name="wire", queue=4, endpoint=stock(role, **more))
-    return flow("default/b", source=source, sinks=[sink(policy="block")])
 
 
 def linked(hub: HubUnderTest, connection: str) -> bool:
@@ -138,17 +119,6 @@ def test_only_the_peers_end_of_the_plan_is_linked(hub: HubUnderTest) -> None:
         assert client.refusal("sink", "a", endpoint="wire").reason == "NotYourEndpoint"
     with RawClient(hub.root) as client:
         assert client.refusal("source", "b").reason == "NotYourEndpoint"
-
-
-def test_links_are_made_anew_after_a_handover(hub: HubUnderTest) -> None:
-    hub.apply(sending("client"), receiving("server"))
-    wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
-    hub.succeed()
-    wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends again")
-    with mediamesh.open_source("a") as source, mediamesh.open_sink("b") as taking:
-        source.send(b"after", timeout=PATIENCE)
-        with taking.receive(timeout=PATIENCE) as frame:
-            assert bytes(frame) == b"after"
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "file", "folder", "stream"])
@@ -256,28 +226,14 @@ def test_two_frames_fit_into_a_ring_if_they_can(capacity: int, chunk: int, log2:
     assert log2_for(capacity, chunk) == log2
 
 
-@contextmanager
-def dpdk(folder: Path, role: str, path: Path, mode: str) -> Iterator["subprocess.Popen[bytes]"]:
-    device = f"net_memif0,role={role},id=7,bsize=2048,rsize=10,socket={path},socket-abstract=no"
-    private = ["--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", f"--file-prefix={uuid.uuid4()}"]
-    sizes = ["--rxd=512", "--txd=512", "--mbuf-size=2176", "--total-num-mbufs=2048", "--disable-link-check"]
-    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-    command = ["dpdk-testpmd", "--lcores", f"0@({cores}),1@({cores})", *private, f"--vdev={device}", "--"]
-    command += [f"--forward-mode={mode}", "--nb-cores=1", *sizes, "--stats-period=1"]
-    environment = os.environ | {"RUNTIME_DIRECTORY": str(folder)}
-    with (folder / "testpmd.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_dpdk_sends_as_client_and_its_packets_are_frames(hub: HubUnderTest, free_dir: Path) -> None:
     hub.apply(receiving("client"))
     wait_until((hub.root / "m.sock").exists, "the socket")
-    with dpdk(free_dir, "client", hub.root / "m.sock", "txonly"), mediamesh.open_sink("b") as taking:
+    with (
+        dpdk_peer(free_dir, "client", str(hub.root / "m.sock"), mode="txonly") as peer,
+        mediamesh.open_sink("b") as taking,
+    ):
+        peer.ask("start")
         for _ in range(100):
             with taking.receive(timeout=PATIENCE) as frame:
                 assert len(frame) == 64
@@ -288,13 +244,12 @@ def test_dpdk_sends_as_client_and_its_packets_are_frames(hub: HubUnderTest, free
 def test_dpdk_receives_as_server_and_returns(hub: HubUnderTest, free_dir: Path) -> None:
     hub.apply(sending("server"))
     for _ in range(2):
-        with dpdk(free_dir, "server", hub.root / "m.sock", "rxonly"):
+        with dpdk_peer(free_dir, "server", str(hub.root / "m.sock")) as peer:
             wait_until(lambda: linked(hub, "default/a"), "the link")
+            peer.ask("start")
             with mediamesh.open_source("a") as source:
                 for _ in range(300):
                     source.send(b"x" * 1500, timeout=PATIENCE)
-            wait_until(
-                lambda: "RX-packets: 300 " in (free_dir / "testpmd.log").read_text(errors="replace"), "300 packets"
-            )
+            peer.ask_until("show port stats 0", lambda answer: counted(answer, "RX-packets") == 300)
         wait_until(lambda: not linked(hub, "default/a"), "its end")
         (hub.root / "m.sock").unlink()  # a killed testpmd leaves it, and would not start over it

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,11 @@ import pytest
 PROMPT = "testpmd> "
 PATIENCE = 30.0
 INTERFACE = 7
+
+
+def counted(statistics: str, name: str) -> int:
+    """Return a number out of the answer to `show port stats`."""
+    return int(statistics.split(f"{name}:", 1)[1].split(maxsplit=1)[0])
 
 
 class DpdkPeer:
@@ -78,11 +83,13 @@ def dpdk_peer(
     secret: str = "",
     room: int = 2048,
     zero_copy: int = -1,
+    more: Sequence[str] = (),
 ) -> Iterator[DpdkPeer]:
     """Run testpmd with memif ports as `role` (server or client) at paths or abstract `@addresses`.
 
     `room` is what one of its buffers holds; in mode "io" it sends out of one port what comes in at the other.
     `zero_copy` is the number of the one port that shares its buffers: a second one announces a wrong descriptor.
+    `more` are further options of testpmd itself.
     """
     if shutil.which("dpdk-testpmd") is None:
         pytest.fail("the tests against DPDK need it: apt-get install dpdk-dev librte-net-memif23")
@@ -97,6 +104,7 @@ def dpdk_peer(
         ),
         "--",
         *_forwarding(mode, room),
+        *more,
     ]
     pipe = subprocess.PIPE
     environment = os.environ | {"RUNTIME_DIRECTORY": str(folder)}
