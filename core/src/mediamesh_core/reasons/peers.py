@@ -114,6 +114,7 @@ ATTACHMENTS: Final = Chapter(
             "A stock peer's rings cannot be sealed.",
             "It must make them with `MFD_ALLOW_SEALING`, and not of huge pages.",
         ),
+        Reason("RingsLost", "A stock peer's memory could not be mapped by the next hub.", "It may connect anew."),
         Reason("DescriptorSurplus", "A message came with descriptors that it must not have.", _BUG),
         Reason("UnexpectedMessage", "A message came when none was due.", _BUG),
         Reason("NoSharedPool", "A stock peer came before the flow had a pool to map.", "It may come again."),
