@@ -5,7 +5,7 @@ import pytest
 
 from mediamesh_agent.hub.book import MOST_ENTRIES, Book
 from mediamesh_agent.hub.errors import AttachmentEnded, Refused
-from mediamesh_agent.hub.logs import JsonLines
+from mediamesh_core.jsonlines import JsonLines
 
 
 class Clock:
