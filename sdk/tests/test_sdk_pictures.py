@@ -1,7 +1,9 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from mediamesh.cli import pixelgroups
+from mediamesh.cli import pattern, pixelgroups
 from mediamesh.cli.picture import to_rgb
 from mediamesh.errors import UnsuitableFile
 from mediamesh_core.formats import PIXEL_FORMATS, BlobFormat, VideoFormat
@@ -69,3 +71,45 @@ def test_the_matrix_follows_the_height(height: int, green: tuple[int, int, int])
 def test_only_pictures_become_pictures() -> None:
     with pytest.raises(UnsuitableFile, match="uncompressed video"):
         to_rgb(memoryview(b""), BlobFormat(1))
+
+
+BARS = ((191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191), (0, 0, 0))
+
+
+def colours(pixels: str, width: int) -> list[tuple[int, ...]]:
+    """What FFmpeg sees in the middle of each bar, beside the lowest edge."""
+    format = picture(pixels, width, 720)  # from 720 lines on YCbCr is BT.709, as the bars are
+    data = pattern.payload("bars", format)
+    assert len(data) == format.capacity
+    rgb, *_ = to_rgb(memoryview(data), format)
+    row = 3 * width * 719
+    places = [row + 3 * (width * (2 * bar + 1) // 16) for bar in range(8)]
+    return [tuple(rgb[place : place + 3]) for place in places]
+
+
+@pytest.mark.parametrize("pixels", sorted(PIXEL_FORMATS))
+@pytest.mark.parametrize("width", [192, 200])
+def test_ffmpeg_sees_bars_in_every_pixel_format(pixels: str, width: int) -> None:
+    pytest.importorskip("av")
+    expected: tuple[tuple[int, ...], ...] = BARS
+    if PIXEL_FORMATS[pixels].sampling == "KEY":
+        lumas = (0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in BARS)
+        expected = tuple((round(16 + 219 / 255 * luma),) * 3 for luma in lumas)  # FFmpeg takes grey as it is
+    for seen, wanted in zip(colours(pixels, width), expected, strict=True):
+        assert all(abs(one - other) <= 3 for one, other in zip(seen, wanted, strict=True)), (seen, wanted)
+
+
+def test_v210_bars_are_what_ffmpeg_makes_of_planar_ones() -> None:
+    av = pytest.importorskip("av")
+    planar, packed = picture("yuv422p10le", 96, 4), picture("v210", 96, 4)
+    source = av.VideoFrame(96, 4, "yuv422p10le")
+    data = pattern.payload("bars", planar)
+    for target, plane in zip(source.planes, planar.planes, strict=True):
+        rows = np.frombuffer(data, np.uint8)[plane.offset :][: plane.size].reshape(4, plane.stride)
+        padded = np.zeros((4, target.line_size), np.uint8)
+        padded[:, : plane.stride] = rows
+        target.update(padded.tobytes())
+    encoder = av.CodecContext.create("v210", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 96, 4, "yuv422p10le", Fraction(1, 25)
+    (packet,) = encoder.encode(source)
+    assert bytes(packet) == pattern.payload("bars", packed)
