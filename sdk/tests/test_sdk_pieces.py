@@ -158,6 +158,7 @@ def test_y4m_round_trip(pictures: list[bytes]) -> None:
         (b"YUV4MPEG2 W16 H8 F25:1\n", "the stream has 16x8 420jpeg, the connection 16x4 420jpeg"),
         (b"YUV4MPEG2 W16 H4 C422\n", "the stream has 16x4 422, the connection"),
         (b"YUV4MPEG2 W16 H4\nPICTURE\n", "does not begin with FRAME"),
+        (b"YUV4MPEG2 " + b"X" * 2000 + b"\n", "a line is longer than 1024 bytes"),
     ],
 )
 def test_y4m_that_does_not_fit(stream: bytes, complaint: str) -> None:
@@ -177,6 +178,26 @@ def test_wav_round_trip(samples: bytes) -> None:
         blocks = list(wav.blocks(io.BytesIO(header + samples), format))
         assert b"".join(blocks) == samples[: len(samples) // 6 * 6]
         assert all(len(block) == 96 for block in blocks[:-1])
+
+
+def test_wav_without_an_end_goes_on_beyond_what_its_header_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wav, "UNKNOWN", 4)  # stands for 4 GiB
+    format = AudioFormat("pcm_s16le", 1, 8000, 4)
+    assert b"".join(wav.blocks(io.BytesIO(wav.header(format, 4) + bytes(100)), format)) == bytes(100)
+
+
+def test_wav_keeps_nothing_of_a_chunk_that_nobody_wants() -> None:
+    sizes = []
+
+    class Pipe(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            sizes.append(size)
+            return super().read(size)
+
+    stream = b"RIFF\0\0\0\0WAVELIST" + struct.pack("<I", 2**32 - 2) + bytes(5000)
+    with pytest.raises(UnsuitableFile, match="holds no samples"):
+        list(wav.blocks(Pipe(stream), AudioFormat("pcm_s16le", 1, 8000, 4)))
+    assert max(size or 0 for size in sizes) <= 1024
 
 
 def test_wav_with_other_chunks_and_the_extensible_header() -> None:

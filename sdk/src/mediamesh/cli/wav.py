@@ -6,6 +6,7 @@ put the true ones there.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from mediamesh.errors import UnsuitableFile
 from mediamesh_core.formats import AudioFormat, Format
 
 UNKNOWN = 0xFFFFFFFF
+LONGEST_FORMAT = 1024
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 KINDS = {"pcm_u8": PCM, "pcm_s16le": PCM, "pcm_s24le": PCM, "pcm_s32le": PCM, "pcm_f32le": FLOAT, "pcm_f64le": FLOAT}
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -39,9 +41,10 @@ def header(format: Format, data: int = UNKNOWN) -> bytes:
 def blocks(file: BinaryIO, format: Format) -> Iterator[bytes]:
     """Yield blocks as the format has them; the last may be short."""
     audio = audio_of(format)
-    left = _find_samples(file, audio)
+    length = _find_samples(file, audio)
+    left = math.inf if length == UNKNOWN else length
     whole = audio.channels * audio.sample_size
-    while left and (block := file.read(min(left, audio.capacity))):
+    while left and (block := file.read(int(min(left, audio.capacity)))):
         left -= len(block)
         if usable := len(block) - len(block) % whole:
             yield block[:usable]
@@ -54,10 +57,19 @@ def _find_samples(file: BinaryIO, audio: AudioFormat) -> int:
         name, length = head[:4], int.from_bytes(head[4:], "little")
         if name == b"data":
             return length
-        body = file.read(length + length % 2)
+        length += length % 2
         if name == b"fmt ":
+            body = file.read(min(length, LONGEST_FORMAT))
             _check(body, audio)
+            length -= len(body)
+        _pass_over(file, length)
     raise UnsuitableFile("this wav stream holds no samples")
+
+
+def _pass_over(file: BinaryIO, length: int) -> None:
+    """Read what nobody wants, without keeping it: a stream may announce 4 GiB of it."""
+    while length and (piece := file.read(min(length, LONGEST_FORMAT))):
+        length -= len(piece)
 
 
 def _check(body: bytes, audio: AudioFormat) -> None:

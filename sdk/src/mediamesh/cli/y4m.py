@@ -61,7 +61,10 @@ def pictures(file: BinaryIO, format: Format) -> Iterator[bytes]:
 
 
 def _line(file: BinaryIO) -> bytes:
-    return file.readline(LONGEST_LINE)
+    line = file.readline(LONGEST_LINE)
+    if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+        raise UnsuitableFile(f"this is no y4m stream: a line is longer than {LONGEST_LINE} bytes")
+    return line
 
 
 def _check(line: bytes, video: VideoFormat, space: str) -> None:
