@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediamesh_bridges.file.pacing import Now, Schedule
+from mediamesh_bridges.file.pacing import LiveSchedule, Now, Schedule
 
 FRAME = Fraction(1001, 30000)
 MS = 1_000_000
@@ -76,3 +76,27 @@ def test_rtp_timestamps_are_tai_in_ticks_and_wrap() -> None:
 def test_time_is_refused_before_there_is_a_schedule() -> None:
     with pytest.raises(RuntimeError, match="first unit"):
         Schedule(90_000).time(Fraction(0))
+
+
+def live() -> LiveSchedule:
+    schedule = LiveSchedule(90_000)
+    schedule.due(Fraction(0), FRAME, START)
+    return schedule
+
+
+@pytest.mark.parametrize("ms", [-190, -20, 0, 20, 190])
+def test_what_is_live_is_due_at_once_and_keeps_its_times(ms: int) -> None:
+    schedule = live()
+    now = Now(START.monotonic + 1000 * MS + ms * MS, START.tai + 1000 * MS + ms * MS)
+    due = schedule.due(Fraction(1), FRAME, now)
+    assert (due.deadline, due.discontinuity) == (now.monotonic, False)
+    assert schedule.time(Fraction(1)) == START.tai + 1000 * MS
+
+
+@pytest.mark.parametrize("ms", [-300, 300])
+def test_what_is_live_begins_anew_where_its_clock_has_run_away(ms: int) -> None:
+    schedule = live()
+    now = Now(START.monotonic + 1000 * MS + ms * MS, START.tai + 1000 * MS + ms * MS)
+    due = schedule.due(Fraction(1), FRAME, now)
+    assert (due.deadline, due.discontinuity) == (now.monotonic, True)
+    assert schedule.time(Fraction(1)) == now.tai

@@ -11,6 +11,7 @@ from bridge_doubles import SECOND, Clip, FakeClock, FakeSource, make_clip
 
 from mediamesh_bridges.errors import FileUnusable
 from mediamesh_bridges.file.media import MediaPath
+from mediamesh_bridges.file.pacing import Schedule
 from mediamesh_bridges.file.player import Player
 from mediamesh_bridges.file.prefetch import prefetched
 from mediamesh_bridges.file.readers import open_reader
@@ -33,7 +34,7 @@ def numbered(count: int, rate: Fraction = RATE, *, key: bool = False) -> list[Un
 
 
 def play(source: FakeSource, units: list[Unit]) -> None:
-    Player(source, source.clock, 90_000).play(units)
+    Player(source, source.clock, Schedule(90_000)).play(units)
 
 
 def test_units_are_sent_at_their_moments_with_exact_times() -> None:
@@ -108,7 +109,7 @@ def test_a_loop_has_no_seam(tmp_path: Path) -> None:
     begin = source.clock.tai
     reader = open_reader(MediaPath(tmp_path, "clip.mkv"), format, loop=True)
     with prefetched(reader.units(), 3) as units:
-        Player(source, source.clock, reader.clock_rate).play(units)
+        Player(source, source.clock, Schedule(reader.clock_rate)).play(units)
     assert len(source.sent) == 210
     assert [frame.time for frame in source.sent] == [begin + round(n / RATE * SECOND) for n in range(210)]
     assert {frame.flags for frame in source.sent} == {0}

@@ -17,7 +17,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
-from mediamesh_bridges.file.media import MediaPath, chosen_stream
+from mediamesh_bridges.file.media import Media, chosen_stream, decoded
 from mediamesh_bridges.file.unit import Unit
 from mediamesh_core.formats import AudioFormat
 
@@ -28,7 +28,7 @@ LAYOUTS: Final = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 class AudioReader:
     """Plays a file as PCM audio."""
 
-    def __init__(self, media: MediaPath, format: AudioFormat, *, loop: bool) -> None:
+    def __init__(self, media: Media, format: AudioFormat, *, loop: bool) -> None:
         self._media = media
         self._format = format
         self._loop = loop
@@ -71,7 +71,7 @@ class AudioReader:
             stream = chosen_stream(self._media, container, AudioStream)
             if self._to_pcm is None:
                 self._to_pcm = _ToPcm(self._media, self._format, stream)
-            for frame in container.decode(stream):
+            for frame in decoded(self._media, container, stream):
                 yield self._to_pcm(frame)
 
     def _unit(self, block: bytes, sent: int) -> Unit:
@@ -88,7 +88,7 @@ class AudioReader:
 class _ToPcm:
     """Turns decoded sound into bytes of the connection's sample format; lives through all passes."""
 
-    def __init__(self, media: MediaPath, format: AudioFormat, stream: AudioStream) -> None:
+    def __init__(self, media: Media, format: AudioFormat, stream: AudioStream) -> None:
         layout = _layout(media, stream, format.channels)
         self._encoder = cast("AudioCodecContext", av.CodecContext.create(format.sample_format, "w"))
         formats = self._encoder.codec.audio_formats or []
@@ -110,7 +110,7 @@ class _ToPcm:
         return b"".join(bytes(packet) for frame in frames for packet in self._encoder.encode(frame))
 
 
-def _layout(media: MediaPath, stream: AudioStream, channels: int) -> str:
+def _layout(media: Media, stream: AudioStream, channels: int) -> str:
     own = stream.layout
     if own.nb_channels == channels:
         return own.name

@@ -18,6 +18,7 @@ from mediamesh_bridges.file.clock import SystemClock, utc_seconds
 from mediamesh_bridges.file.damage import Damage
 from mediamesh_bridges.file.left_out import LeftOut
 from mediamesh_bridges.file.media import MediaPath
+from mediamesh_bridges.file.pacing import Schedule
 from mediamesh_bridges.file.player import Player
 from mediamesh_bridges.file.prefetch import prefetched
 from mediamesh_bridges.file.readers import check_reader, open_reader
@@ -58,7 +59,7 @@ def _play(context: BridgeContext) -> None:
     with context.open_source() as source:
         reader = open_reader(media, source.format, loop=settings.loop)
         with prefetched(reader.units(), _UNITS_AHEAD) as units:
-            Player(source, SystemClock(context.stopping), reader.clock_rate).play(units)
+            Player(source, SystemClock(context.stopping), Schedule(reader.clock_rate)).play(units)
 
 
 def _record(context: BridgeContext) -> None:

@@ -13,14 +13,12 @@ on to the kernel at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import av
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from av.container import OutputContainer
 
 PCM: Final = "pcm"
@@ -30,7 +28,7 @@ _FRAGMENTS = (("movflags", "+hybrid_fragmented+default_base_moof"), ("frag_durat
 _CLUSTERS = (("cluster_time_limit", "1000"),)
 _MPEG_VIDEO = ("h264", "mpeg2video", "mpeg4")
 _MPEG_SOUND = ("mp2", "mp3", "ac3", "eac3")
-_WRITTEN_AT_ONCE = 1 << 18
+_PACKETS = (("packetsize", "1200"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,11 @@ class Container:
     """Codecs of encoded media; None: whatever FFmpeg can put there."""
     options: tuple[tuple[str, str], ...] = ()
     """Of the muxer."""
+    written_at_once: int = 1 << 18
+    """Bytes at most."""
 
 
-CONTAINERS: Final[Mapping[str, Container]] = {
+CONTAINERS: Final[dict[str, Container]] = {
     ".mkv": Container("matroska", _LOSSLESS, (PCM,), None, _CLUSTERS),
     ".mp4": Container("mp4", _H264, (PCM,), None, _FRAGMENTS),
     ".mov": Container("mov", _H264, (PCM,), None, _FRAGMENTS),
@@ -68,8 +68,23 @@ CONTAINERS: Final[Mapping[str, Container]] = {
 }
 
 
+STREAMS: Final[dict[str, Container]] = {
+    ".h264": Container("h264", _H264[:1], (), ("h264",)),
+    ".hevc": Container("hevc", ("libx265",), (), ("hevc",)),
+    ".udp": replace(CONTAINERS[".ts"], written_at_once=7 * 188),
+    ".rtp": Container("rtp", _H264[:1], ("pcm_s24be",), ("h264", "hevc", "vp8", "vp9", "aac", "opus"), _PACKETS, 2000),
+    ".rtp16": Container("rtp", (), ("pcm_s16be",), (), _PACKETS, 2000),
+}
+"""The same for streams that are no files, under names of our own: byte streams, and packets, one a write."""
+
+
+def container_of(suffix: str) -> Container | None:
+    """Return the row of a suffix."""
+    return CONTAINERS.get(suffix) or STREAMS.get(suffix)
+
+
 def open_container(file: BinaryIO, suffix: str) -> OutputContainer:
     """Return a container that is written into `file`; nothing is written before its first packet."""
-    container = CONTAINERS[suffix]
+    container = (CONTAINERS | STREAMS)[suffix]
     options = {"flush_packets": "1"} | dict(container.options)
-    return av.open(file, "w", format=container.muxer, container_options=options, buffer_size=_WRITTEN_AT_ONCE)
+    return av.open(file, "w", format=container.muxer, container_options=options, buffer_size=container.written_at_once)

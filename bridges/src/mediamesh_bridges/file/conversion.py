@@ -58,10 +58,10 @@ class Conform:
             return picture
         if self._height_fixed and picture.height != self._size[1]:
             raise FileUnusable(f"the pictures have {picture.height} lines: interlaced video cannot be scaled")
-        return self._convert(picture, _colorspace(picture))
+        return self._convert(picture, ffmpeg_colorspace(picture))
 
 
-def _colorspace(picture: VideoFrame) -> int:
+def ffmpeg_colorspace(picture: VideoFrame) -> int:
     """Return the matrix between RGB and YCbCr: the file's, else what its height suggests."""
     if picture.colorspace not in (_UNSPECIFIED, 0):
         return picture.colorspace

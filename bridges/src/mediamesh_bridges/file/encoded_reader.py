@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from mediamesh_bridges.file.access_units import AccessUnit, EncodedStream, read_pass
 from mediamesh_bridges.file.annexb import byte_stream, nal_units
-from mediamesh_bridges.file.media import MediaPath, chosen_stream
+from mediamesh_bridges.file.media import Media, chosen_stream
 from mediamesh_bridges.file.timeline import VIDEO_CLOCK
 from mediamesh_bridges.file.unit import Unit
 from mediamesh_core.formats import CODECS, EncodedFormat
@@ -25,7 +25,7 @@ from mediamesh_core.formats import CODECS, EncodedFormat
 class EncodedReader:
     """Plays the encoded stream of a file."""
 
-    def __init__(self, media: MediaPath, format: EncodedFormat, *, loop: bool) -> None:
+    def __init__(self, media: Media, format: EncodedFormat, *, loop: bool) -> None:
         self._media = media
         self._format = format
         self._loop = loop

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import ClassVar, Literal, Protocol, TypeVar, cast, overload
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mediamesh_bridges.errors import FileUnusable
@@ -28,6 +30,28 @@ _NAMES: dict[type[object], Literal["video", "audio"]] = {VideoStream: "video", A
 _READ_AT_ONCE = 1 << 18
 
 
+class Media(Protocol):
+    """What can be played."""
+
+    @property
+    def path(self) -> str:
+        """Its name, for people; the suffix says what has no signature."""
+
+    @property
+    def track(self) -> int | None:
+        """Number among the streams of the payload's kind."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it comes as it happens, so that nothing may be held back."""
+
+    def demux(self) -> AbstractContextManager[InputContainer]:
+        """Open it as a container."""
+
+    def refuse(self, why: str) -> FileUnusable:
+        """Return the error that says what is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaPath:
     """A file below the media folder."""
@@ -36,6 +60,7 @@ class MediaPath:
     path: str
     track: int | None = None
     """Number among the streams of the payload's kind."""
+    live: ClassVar[bool] = False
 
     @contextmanager
     def open(self) -> Iterator[io.FileIO]:
@@ -59,7 +84,7 @@ class MediaPath:
         return FileUnusable(f"{self.path!r} {why}")
 
 
-def chosen_stream(media: MediaPath, container: InputContainer, kind: type[StreamT]) -> StreamT:
+def chosen_stream(media: Media, container: InputContainer, kind: type[StreamT]) -> StreamT:
     """Return the stream of a kind that the settings name, or that a player would choose."""
     name = _NAMES[kind]
     if media.track is None:
@@ -71,3 +96,21 @@ def chosen_stream(media: MediaPath, container: InputContainer, kind: type[Stream
     if media.track >= len(tracks):
         raise media.refuse(f"has no {name} track {media.track}, only {len(tracks)}, counted from 0")
     return tracks[media.track]
+
+
+@overload
+def decoded(media: Media, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]: ...
+@overload
+def decoded(media: Media, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]: ...
+def decoded(
+    media: Media, container: InputContainer, stream: VideoStream | AudioStream
+) -> Iterator[VideoFrame] | Iterator[AudioFrame]:
+    """Yield the decoded frames of a stream. What is damaged ends a file; of something live it is left out."""
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except InvalidDataError:
+            if not media.live:
+                raise
+            continue
+        yield from cast("list[VideoFrame]", frames)

@@ -62,8 +62,7 @@ class Schedule:
         deadline = self.deadline(position)
         if now.monotonic - deadline <= nanoseconds(max(LATE_UNITS * duration, LATE_AT_LEAST)):
             return Due(deadline, discontinuity=False)
-        self._anchor = _Anchor(position, now)
-        return Due(now.monotonic, discontinuity=True)
+        return self._begin_anew(position, now)
 
     def deadline(self, position: Fraction) -> int:
         """Return the moment of a position in ns of CLOCK_MONOTONIC; `due` was asked before."""
@@ -81,8 +80,27 @@ class Schedule:
         first = anchor.now.tai * self._clock_rate // NANOSECONDS
         return (first + ticks(position - anchor.position, self._clock_rate)) % _RTP_MODULUS
 
+    def _begin_anew(self, position: Fraction, now: Now) -> Due:
+        self._anchor = _Anchor(position, now)
+        return Due(now.monotonic, discontinuity=True)
+
     def _anchored(self) -> _Anchor:
         if self._anchor is None:
             message = "the schedule was not asked when the first unit is due"
             raise RuntimeError(message)
         return self._anchor
+
+
+class LiveSchedule(Schedule):
+    """For units that come at their own pace: each is due at once.
+
+    Their times go as the sender counts them, so the jitter of the way does not show. A sender whose clock runs away, or
+    that sends faster than it counts, is anchored anew where it is ahead by as much as a late one may be behind.
+    """
+
+    def due(self, position: Fraction, duration: Fraction, now: Now) -> Due:
+        """Return that it is due now, and whether its time begins anew."""
+        due = super().due(position, duration, now)
+        if due.deadline - now.monotonic > nanoseconds(LATE_AT_LEAST):
+            due = self._begin_anew(position, now)
+        return Due(now.monotonic, due.discontinuity)

@@ -56,13 +56,19 @@ class Clock(Protocol):
 
 
 class Player:
-    """Plays units with the timing of `pacing`."""
+    """Plays units with the timing of `pacing`.
 
-    def __init__(self, source: FrameSource, clock: Clock, clock_rate: int) -> None:
+    Parameters
+    ----------
+    begins_anew
+        What was sent before does not lead up to the first unit.
+    """
+
+    def __init__(self, source: FrameSource, clock: Clock, schedule: Schedule, *, begins_anew: bool = False) -> None:
         self._source = source
         self._clock = clock
-        self._schedule = Schedule(clock_rate)
-        self._discontinuity = False
+        self._schedule = schedule
+        self._discontinuity = begins_anew
 
     def play(self, units: Iterable[Unit]) -> None:
         """Send all units, or as many as there is time for before the clock says to stop."""

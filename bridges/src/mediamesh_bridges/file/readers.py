@@ -5,7 +5,7 @@ from __future__ import annotations
 from mediamesh_bridges.errors import BadSetting
 from mediamesh_bridges.file.audio_reader import AudioReader
 from mediamesh_bridges.file.encoded_reader import EncodedReader
-from mediamesh_bridges.file.media import MediaPath
+from mediamesh_bridges.file.media import Media, MediaPath
 from mediamesh_bridges.file.picture import ffmpeg_pixels
 from mediamesh_bridges.file.raw_reader import RawReader
 from mediamesh_bridges.file.settings import RAW, PlaySettings
@@ -18,6 +18,11 @@ def open_reader(media: MediaPath, format: Format, *, loop: bool) -> Reader:
     """Return the reader of a file for a payload; `BadSetting` if there is none."""
     if isinstance(format, VideoFormat | AudioFormat) and media.path.endswith(RAW):
         return RawReader(media, format, loop=loop)
+    return container_reader(media, format, loop=loop)
+
+
+def container_reader(media: Media, format: Format, *, loop: bool) -> Reader:
+    """Return the reader of what FFmpeg recognises by itself; `BadSetting` if there is none."""
     if isinstance(format, VideoFormat):
         return VideoReader(media, format, loop=loop)
     if isinstance(format, AudioFormat):

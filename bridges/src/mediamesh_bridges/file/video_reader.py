@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
 
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mediamesh_bridges.file.conversion import Conform
-from mediamesh_bridges.file.media import MediaPath, chosen_stream
+from mediamesh_bridges.file.media import Media, chosen_stream, decoded
 from mediamesh_bridges.file.picture import packer
 from mediamesh_bridges.file.timeline import VIDEO_CLOCK, Placed, Stamped, place_on_grid
 from mediamesh_bridges.file.unit import Unit
@@ -23,7 +22,7 @@ class VideoReader:
 
     clock_rate = VIDEO_CLOCK
 
-    def __init__(self, media: MediaPath, format: VideoFormat, *, loop: bool) -> None:
+    def __init__(self, media: Media, format: VideoFormat, *, loop: bool) -> None:
         self._media = media
         self._format = format
         self._loop = loop
@@ -46,9 +45,9 @@ class VideoReader:
     def _one_pass(self, first_slot: int) -> Iterator[Placed[VideoFrame]]:
         with self._media.demux() as container:
             stream = chosen_stream(self._media, container, VideoStream)
-            stream.thread_type = "AUTO"
+            stream.thread_type = "SLICE" if self._media.live else "AUTO"  # frame threads hold back a picture each
             rate = stream.average_rate or self._format.frame_rate
-            pictures = _stamped(container, stream, 1 / Fraction(rate))
+            pictures = _stamped(decoded(self._media, container, stream), 1 / Fraction(rate))
             conforming = (Stamped(self._conform(each.picture), each.at, each.duration) for each in pictures)
             yield from place_on_grid(conforming, self._format.frame_rate, first_slot)
 
@@ -57,10 +56,10 @@ class VideoReader:
         return Unit(position, position, self._format.frame_duration, partial(self._pack, placed.picture))
 
 
-def _stamped(container: InputContainer, stream: VideoStream, usual: Fraction) -> Iterator[Stamped[VideoFrame]]:
+def _stamped(frames: Iterable[VideoFrame], usual: Fraction) -> Iterator[Stamped[VideoFrame]]:
     """Yield decoded pictures; where the file has no timestamp or duration, one follows from the frame rate."""
     expected = Fraction(0)
-    for picture in container.decode(stream):
+    for picture in frames:
         at, duration = expected, usual
         if picture.time_base is not None:
             at = expected if picture.pts is None else picture.pts * picture.time_base

@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from mediamesh_bridges.errors import BadSetting
-from mediamesh_bridges.file.containers import CONTAINERS, open_container
+from mediamesh_bridges.file.containers import CONTAINERS, STREAMS, open_container
 from mediamesh_bridges.file.conversion import Conversion
 from mediamesh_bridges.file.encoders import first_encoder
 from mediamesh_bridges.file.interlacing import FieldMarks, announce_fields, check_fields, field_options
@@ -37,6 +37,11 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0", "crf": "18", "b": "0"},
     "libvpx": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "crf": "10", "b": "20M"},
 }
+_AT_ONCE: Final[dict[str, dict[str, str]]] = {
+    "libx264": {"tune": "zerolatency"},
+    "libx265": {"tune": "zerolatency", "preset": "ultrafast", "x265-params": "log-level=none"},
+}
+"""For somebody who looks on: each picture comes out before the next goes in."""
 _MANY_SLICES: Final = {"slices": "16"}  # of FFV1: what its threads share; small pictures cannot be cut so finely
 _LARGE = 256
 
@@ -44,9 +49,12 @@ _LARGE = 256
 class VideoWriter:
     """Pictures, encoded."""
 
-    def __init__(self, file: BinaryIO, format: VideoFormat, suffix: str, codec: str | None) -> None:
+    def __init__(
+        self, file: BinaryIO, format: VideoFormat, suffix: str, codec: str | None, *, live: bool = False
+    ) -> None:
         self._format = format
-        encoder = first_encoder(CONTAINERS[suffix].video if codec is None else (codec,), "video")
+        self._live = live
+        encoder = first_encoder((CONTAINERS | STREAMS)[suffix].video if codec is None else (codec,), "video")
         check_fields(encoder, format)
         self._unpack = unpacker(format)
         self._pixels = _encoded_pixels(encoder, format)
@@ -76,6 +84,7 @@ class VideoWriter:
         rate = self._format.frame_rate
         large = encoder == _LOSSLESS and min(self._format.width, self._format.height) >= _LARGE
         options = _OPTIONS.get(encoder, {}) | (_MANY_SLICES if large else {}) | field_options(encoder, self._format)
+        options |= _AT_ONCE.get(encoder, {}) if self._live else {}
         stream = self._container.add_stream(encoder, rate=rate, options=options)
         if not isinstance(stream, VideoStream):
             raise TypeError(encoder)
@@ -83,7 +92,7 @@ class VideoWriter:
         stream.time_base = 1 / Fraction(rate)
         stream.gop_size = 1 if encoder == _LOSSLESS else max(1, round(rate))
         stream.thread_count = os.cpu_count() or 1
-        stream.thread_type = "AUTO"
+        stream.thread_type = "SLICE" if self._live else "AUTO"  # frame threads hold back a picture each
         announce_fields(stream.codec_context, self._format)
         return stream
 

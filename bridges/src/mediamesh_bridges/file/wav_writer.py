@@ -16,7 +16,7 @@ import struct
 from typing import BinaryIO
 
 from mediamesh_bridges.file.recorded import Recorded
-from mediamesh_bridges.file.sound import silence, to_file
+from mediamesh_bridges.file.sound import samples_in, silence, to_file
 from mediamesh_core.formats import AudioFormat
 
 _DS64_BODY = 28
@@ -25,6 +25,29 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _MOST_32 = 0xFFFFFFFF
 _LONGEST_HEADER = 128
+
+
+class WavStream:
+    """The same where nothing can be put right later: the lengths say "all that follows"."""
+
+    def __init__(self, file: BinaryIO, format: AudioFormat) -> None:
+        self._file = file
+        self._format = format
+        self._samples = 0
+        header = _header(format)
+        unknown = struct.pack("<I", _MOST_32)
+        file.write(header[:4] + unknown + header[8:-4] + unknown)
+
+    def write(self, recorded: Recorded) -> None:
+        """Append a block, with silence in front of it where samples are missing."""
+        missing = recorded.position - self._samples
+        if missing > 0:
+            self._file.write(silence(self._format, missing))
+        self._file.write(to_file(self._format, recorded.payload))
+        self._samples = recorded.position + samples_in(self._format, recorded.payload)
+
+    def finish(self) -> None:
+        """Nothing is missing."""
 
 
 class WavWriter:
