@@ -27,7 +27,7 @@ demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headle
 	@python -m mediamesh_agent.demo $(if $(CHECK),--check)
 
 test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these; LONG=1: crowds, storms and hand-overs in full
-	@.ci/apt dpdk-dev librte-net-memif23 chromium || true
+	@.ci/apt dpdk-dev librte-net-memif23 chromium ffmpeg || true
 	@MEDIAMESH_LONG=$(LONG) python -m pytest -q $(or $(ARGS),-n 2 --dist loadfile)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory asan)
 

@@ -281,7 +281,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"mediamesh {version('mediamesh')}\n"
 
 
-@pytest.mark.parametrize("name", ["", "list", "top", "send", "receive", "snapshot", "validate", "up"])
+@pytest.mark.parametrize("name", ["", "list", "top", "send", "receive", "snapshot", "validate", "up", "sidecar"])
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
     with pytest.raises(SystemExit) as raised:
         main([name, "--help"] if name else ["--help"])

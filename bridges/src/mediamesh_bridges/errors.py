@@ -35,3 +35,27 @@ class DiskFull(BridgeError, TransientError):
 
 class RecordingFailed(BridgeError, TransientError):
     """The recording cannot be written for another reason than a full disk."""
+
+
+class BadLine(BridgeError, UserError):
+    """A line of a sidecar is not understood; the message has the line and what it may be."""
+
+
+class NoPipe(BridgeError, UserError):
+    """What lies at the path of a named pipe is no pipe, or none can be made there."""
+
+
+class AddressTaken(BridgeError, UserError):
+    """A socket of a sidecar cannot be bound."""
+
+
+class StreamUnusable(FileUnusable):
+    """What a program gives to a sidecar is not media, or not what the connection's payload says."""
+
+
+class FormatChanged(BridgeError, TransientError):
+    """The connection carries something else now; the stream of the old format ends."""
+
+
+class Silence(BridgeError, TransientError):
+    """Nothing came for a while."""
