@@ -9,10 +9,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.waiting import PATIENCE, wait_until
 
+from mediamesh.sink import Sink
+from mediamesh.source import Source
+
+End = TypeVar("End", Source, Sink)
+VIDEO = "video: {width: 64, height: 48, frameRate: 100, pixelFormat: yuv420p}"
+DEEP = "video: {width: 64, height: 48, frameRate: 100, pixelFormat: yuv422p10le}"
+SOUND = "audio: {sampleFormat: pcm_s24le, channels: 2, sampleRate: 48000, samplesPerFrame: 480}"
+H264 = "encoded: {codec: h264, width: 64, height: 48, frameRate: 50}"
+SIZE = 64 * 48 * 3 // 2
+FILM = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=100")
+TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
+HEADER = b"YUV4MPEG2 W64 H48 F100:1 Ip A1:1 C420jpeg\n"
 CONNECTION = """
 apiVersion: mediamesh.io/v1alpha1
 kind: MediaConnection
@@ -123,3 +136,20 @@ def serving(mesh: Path, *lines: str) -> Iterator[Sidecar]:
         if sidecar.process.poll() is None:
             sidecar.process.kill()
             sidecar.end()
+
+
+def attached(hub: HubUnderTest, role: str) -> bool:
+    return bool(hub.attachments(role))
+
+
+def opened(end: End) -> End:
+    end.open(PATIENCE)
+    return end
+
+
+def frames(sink: Sink, number: int) -> list[bytes]:
+    taken = []
+    for _ in range(number):
+        with sink.receive(PATIENCE) as frame, frame.buffer as payload:
+            taken.append(bytes(payload))
+    return taken
