@@ -20,7 +20,15 @@ class Distributions:
 
 def distributions(*names: str, extras: Sequence[str] = ()) -> Distributions:
     """Give what the named distributions and those of ours that they stand on are made of."""
-    options = [f"--package={name}" for name in names] + [f"--extra={extra}" for extra in extras]
+    return _exported([f"--package={name}" for name in names] + [f"--extra={extra}" for extra in extras])
+
+
+def of_image(name: str) -> Distributions:
+    """Give what the image `operator`, `node` or `sdk` is made of, as the Containerfile takes it: one table for both."""
+    return _exported([f"--only-group=image-{name}"])
+
+
+def _exported(options: Sequence[str]) -> Distributions:
     export = ["export", "--quiet", "--frozen", "--no-dev", "--no-header", "--no-annotate", *options]
     lines = run([uv(), *export], folder=REPOSITORY).splitlines()
     ours = [line for line in lines if line.removeprefix("-e ").startswith("./")]
