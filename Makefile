@@ -18,7 +18,7 @@ ARGS ?=
 BACKEND ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e check bench asan generate format setup clean $(CHECKS)
+.PHONY: help demo test e2e images check bench asan generate format setup clean $(CHECKS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ bench: $(SYNCED) ## all benchmarks in one table; ONLY=name: one of them
 e2e: $(SYNCED) ## the scenarios on a real Kubernetes of this machine's own; as root. BACKEND=kind, existing; ARGS="-k token"
 	@$(if $(filter local,$(BACKEND)),python -m mediamesh_e2e.cluster build)
 	@BACKEND=$(BACKEND) python -m pytest -q --timeout=600 -o testpaths=e2e/tests $(ARGS)
+
+images: ## the images that the chart names. REGISTRY=, TAG=, ENGINE=docker, podman, buildah, OPTIONS= of its build
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" ENGINE="$(ENGINE)" OPTIONS="$(OPTIONS)" .ci/images
 
 asan: $(SYNCED) ## the native tests under AddressSanitizer
 	@.ci/step asan .ci/asan

@@ -76,6 +76,7 @@ def _configuration(start: Start, digests: Sequence[str]) -> Mapping[str, object]
             "WorkingDir": "/",
         },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
+        "history": [{"created_by": "mediamesh_e2e"} for _ in digests],  # buildah builds on no image without it
     }
 
 

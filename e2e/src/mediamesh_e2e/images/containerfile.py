@@ -1,0 +1,127 @@
+"""The images of the Containerfile, built by `make images` as a user builds them; with buildah, which needs no daemon.
+
+There is no registry to pull bases from. They are made of Debian packages instead, with files of the official images
+of Python that must not be in ours. Where packages come from is the machine's own affair: the configuration of its
+clients is mounted into the build. buildah's storage is removed at the end of the block; wheels stay in the cache.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mediamesh_e2e.images.archive import Start, write_archive, write_layer
+from mediamesh_e2e.images.debian import PYTHON, debian_layer
+from mediamesh_e2e.places import CACHE, REPOSITORY
+from mediamesh_e2e.programs import run
+from mediamesh_e2e.toolchain import require_packages
+
+NAMES = ("operator", "node", "sdk")
+BUILDER = (*PYTHON, "gcc", "libc6-dev", "python3", "python3-dev", "python3-pip")
+UNWANTED = ("usr/local/bin/pip", "usr/local/lib/python3.11/site-packages/pip/__init__.py", "var/lib/apt/lists/index")
+PIP = (Path.home() / ".config/pip/pip.conf", Path("/etc/pip.conf"))
+CERTIFICATES = "/etc/ssl/certs"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltImages:
+    """The images in a storage of their own; `printed` is what `make images` told of them."""
+
+    environment: Mapping[str, str]
+    tag: str
+    printed: str
+
+    def archive(self, name: str, reference: str, target: Path) -> None:
+        """Write an image as an OCI archive that is called `reference` wherever it is imported."""
+        self._buildah("push", "--quiet", self._image(name), f"oci-archive:{target}:{reference}")
+
+    def configuration(self, name: str) -> Any:
+        """Give the OCI configuration of an image: user, entry point, environment, labels."""
+        return json.loads(self._buildah("inspect", "--type", "image", self._image(name)))["OCIv1"]["config"]
+
+    def root(self, name: str) -> Path:
+        """Give the folder with the files of an image, until the images go."""
+        container = self._buildah("from", "--pull-never", self._image(name)).strip()
+        return Path(self._buildah("mount", container).strip())
+
+    def _image(self, name: str) -> str:
+        return f"localhost/mediamesh-{name}:{self.tag}"
+
+    def _buildah(self, *words: str) -> str:
+        return run(["buildah", *words], environment=self.environment)
+
+
+@contextmanager
+def built_images(tag: str) -> Iterator[BuiltImages]:
+    """Build all images; the first time takes minutes, later the time of unpacking."""
+    require_packages(["buildah"])
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=".buildah-") as scratch:
+        environment = _environment(Path(scratch), tag)
+        try:
+            options = [*_bases(Path(scratch), environment), *_clients(Path(scratch))]
+            environment |= {"OPTIONS": " ".join(options)}
+            yield BuiltImages(
+                environment, tag, run(["make", "-s", "images"], folder=REPOSITORY, environment=environment)
+            )
+        finally:
+            run(["buildah", "rm", "--all"], environment=environment)
+            run(["buildah", "rmi", "--all", "--force"], environment=environment)
+
+
+def _environment(scratch: Path, tag: str) -> dict[str, str]:
+    """Give buildah a storage in `scratch`, and a cache of wheels that stays."""
+    storage = {"driver": "overlay", "graphroot": str(scratch / "storage"), "runroot": str(scratch / "run")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in storage.items()]
+    (scratch / "storage.conf").write_text("\n".join(["[storage]", *lines, ""]))
+    kept = CACHE / "buildah"  # `RUN --mount=type=cache` is in its folder for temporary files
+    kept.mkdir(exist_ok=True)
+    return {
+        **os.environ,
+        "CONTAINERS_STORAGE_CONF": str(scratch / "storage.conf"),
+        "TMPDIR": str(kept),
+        "BUILDAH_ISOLATION": "chroot",
+        "ENGINE": "buildah",
+        "REGISTRY": "",
+        "TAG": tag,
+    }
+
+
+def _bases(scratch: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Make the two images that the Containerfile begins with, and give the options that name them."""
+    layers = {"BASE": [debian_layer(PYTHON), _unwanted(scratch)], "BUILDER": [debian_layer(BUILDER)]}
+    for argument, files in layers.items():
+        reference, archive = f"localhost/{argument.lower()}:1", scratch / "base.tar"
+        write_archive(reference, Start(("python3",)), files, archive)
+        run(["buildah", "pull", "--quiet", f"oci-archive:{archive}"], environment=environment)
+        archive.unlink()
+        yield f"--build-arg={argument}={reference}"
+    yield "--pull-never"
+
+
+def _unwanted(scratch: Path) -> Path:
+    """Give a layer with what the official base has and no image of ours may have; `su` keeps no right of its owner."""
+    tree = scratch / "unwanted"
+    for name in (*UNWANTED, "usr/bin/su"):
+        file = tree / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (tree / "usr/bin/su").chmod(0o4755)
+    write_layer(tree, scratch / "unwanted.tar")
+    shutil.rmtree(tree)
+    return scratch / "unwanted.tar"
+
+
+def _clients(scratch: Path) -> Iterator[str]:
+    """Give the options that let pip and uv in the build work as they do on this machine."""
+    (scratch / "uv.toml").write_text("system-certs = true\n")
+    yield f"--volume={scratch / 'uv.toml'}:/etc/uv/uv.toml:ro"
+    yield f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"
+    for file in filter(Path.exists, PIP):
+        yield f"--volume={file}:/etc/pip.conf:ro"
+        break
