@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mediamesh_e2e.backends.backend import Backend
 from mediamesh_e2e.images.archive import Start
-from mediamesh_e2e.images.distributions import Distributions, distributions
+from mediamesh_e2e.images.distributions import Distributions, of_image
 from mediamesh_e2e.images.image import Image
 
 REGISTRY = "registry.test"
@@ -38,10 +38,10 @@ def application_image(tag: str) -> str:
 
 
 def _contents() -> dict[str, tuple[Start, Distributions]]:
-    sdk = distributions("mediamesh", "mediamesh-bridges", extras=("numpy", "av"))
+    sdk = of_image("sdk")
     return {
-        "operator": (Start(("mediamesh-operator",), NOBODY), distributions("mediamesh-operator")),
-        "node": (Start(("mediamesh-node",)), distributions("mediamesh-agent", "mediamesh-bridges")),
+        "operator": (Start(("mediamesh-operator",), NOBODY), of_image("operator")),
+        "node": (Start(("mediamesh-node",)), of_image("node")),
         "sdk": (Start(("mediamesh",), NOBODY), sdk),
         APPLICATION: (Start(("python3",), NOBODY), sdk),
     }
