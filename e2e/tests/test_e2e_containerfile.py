@@ -44,8 +44,8 @@ def roots(built: BuiltImages) -> dict[str, Path]:
 
 def inside(root: Path, *command: str) -> str:
     """Run a program of the image on the image's files."""
-    path = "/opt/mediamesh/bin:/usr/bin:/bin"
-    return run(["/usr/sbin/chroot", "--userspec=65532:65532", root, *command], environment={"PATH": path})
+    environment = {"PATH": "/opt/mediamesh/bin:/usr/bin:/bin", "HOME": "/"}  # as containerd gives a user without a name
+    return run(["/usr/sbin/chroot", "--userspec=65532:65532", root, *command], environment=environment)
 
 
 def files(root: Path) -> Iterator[Path]:

@@ -88,7 +88,7 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
         os.utime(folder)
         return folder
     MADE.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder):
         if not folder.exists():  # else another process was faster
             sys.stderr.write(f"e2e: making {what} ...\n")
             _fill(folder, what, make)
@@ -97,8 +97,8 @@ def cached(key: str, what: str, make: Callable[[Path], None]) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process make a folder, and others wait for it; the kernel unlocks for one that is killed."""
+def alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time make a folder, and others wait for it; the kernel unlocks for one that is killed."""
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -8,7 +8,6 @@ clients is mounted into the build. buildah's storage is removed at the end of th
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ from mediamesh_e2e.images.archive import Start, write_archive, write_layer
 from mediamesh_e2e.images.debian import PYTHON, debian_layer
 from mediamesh_e2e.places import CACHE, REPOSITORY
 from mediamesh_e2e.programs import run
-from mediamesh_e2e.toolchain import require_packages
+from mediamesh_e2e.toolchain import alone, require_packages
 
+KEPT = CACHE / "buildah"
+CONFIGURATION = "storage.conf"
 NAMES = ("operator", "node", "sdk")
 BUILDER = (*PYTHON, "gcc", "libc6-dev", "python3", "python3-dev", "python3-pip")
 UNWANTED = ("usr/local/bin/pip", "usr/local/lib/python3.11/site-packages/pip/__init__.py", "var/lib/apt/lists/index")
@@ -58,33 +59,42 @@ class BuiltImages:
 
 @contextmanager
 def built_images(tag: str) -> Iterator[BuiltImages]:
-    """Build all images; the first time takes minutes, later the time of unpacking."""
+    """Build all images, one process at a time; the first time takes minutes, later what compiling ours takes."""
     require_packages(["buildah"])
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=".buildah-") as scratch:
-        environment = _environment(Path(scratch), tag)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    scratch = KEPT / "scratch"
+    with alone(scratch):
+        environment = _environment(scratch, tag)
+        _remove(scratch, environment)  # what a killed run left
         try:
-            options = [*_bases(Path(scratch), environment), *_clients(Path(scratch))]
-            environment |= {"OPTIONS": " ".join(options)}
-            yield BuiltImages(
-                environment, tag, run(["make", "-s", "images"], folder=REPOSITORY, environment=environment)
-            )
+            _write_storage(scratch)
+            environment["OPTIONS"] = " ".join([*_bases(scratch, environment), *_clients(scratch)])
+            printed = run(["make", "-s", "images"], folder=REPOSITORY, environment=environment)
+            yield BuiltImages(environment, tag, printed)
         finally:
-            run(["buildah", "rm", "--all"], environment=environment)
-            run(["buildah", "rmi", "--all", "--force"], environment=environment)
+            _remove(scratch, environment)
+
+
+def _remove(scratch: Path, environment: Mapping[str, str]) -> None:
+    if (scratch / CONFIGURATION).exists():
+        run(["buildah", "rm", "--all"], environment=environment)
+        run(["buildah", "rmi", "--all", "--force"], environment=environment)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_storage(scratch: Path) -> None:
+    """Give buildah a storage in `scratch`."""
+    scratch.mkdir()
+    storage = {"driver": "overlay", "graphroot": str(scratch / "storage"), "runroot": str(scratch / "run")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in storage.items()]
+    (scratch / CONFIGURATION).write_text("\n".join(["[storage]", *lines, ""]))
 
 
 def _environment(scratch: Path, tag: str) -> dict[str, str]:
-    """Give buildah a storage in `scratch`, and a cache of wheels that stays."""
-    storage = {"driver": "overlay", "graphroot": str(scratch / "storage"), "runroot": str(scratch / "run")}
-    lines = [f"{name} = {json.dumps(value)}" for name, value in storage.items()]
-    (scratch / "storage.conf").write_text("\n".join(["[storage]", *lines, ""]))
-    kept = CACHE / "buildah"  # `RUN --mount=type=cache` is in its folder for temporary files
-    kept.mkdir(exist_ok=True)
     return {
         **os.environ,
-        "CONTAINERS_STORAGE_CONF": str(scratch / "storage.conf"),
-        "TMPDIR": str(kept),
+        "CONTAINERS_STORAGE_CONF": str(scratch / CONFIGURATION),
+        "TMPDIR": str(KEPT),  # buildah has what `RUN --mount=type=cache` keeps in its folder for temporary files
         "BUILDAH_ISOLATION": "chroot",
         "ENGINE": "buildah",
         "REGISTRY": "",
