@@ -65,7 +65,7 @@ def accepted() -> set[str]:
 
 
 def conflicts() -> set[str]:
-    return first([CORE / "planner/conflicts.py"], "_Claim")
+    return first([CORE / "planner/conflicts.py"], "Claim")
 
 
 def conditions() -> set[str]:
