@@ -62,6 +62,12 @@ def test_who_waits_for_a_hub_is_told(free_dir: object, caplog: pytest.LogCapture
     assert message.endswith("is `mediamesh up` running?")
 
 
+def test_who_has_no_hub_in_a_pod_is_pointed_to_the_node(free_dir: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    with pytest.raises(mediamesh.Timeout, match=r"no hub answers at .*; does `kubectl get medianodes` say Ready"):
+        mediamesh.open_sink("cam", root=f"{free_dir}", timeout=0)
+
+
 def test_who_waits_for_a_plan_or_a_place_is_told(hub: HubUnderTest, caplog: pytest.LogCaptureFixture) -> None:
     hub.apply(connection("taken"))
     with mediamesh.Sink("absent", wait=True) as sink:

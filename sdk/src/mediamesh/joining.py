@@ -88,7 +88,7 @@ class Joining:
             self.socket.connect(str(path))
             self.socket.send(request)
         except OSError as error:
-            text = f"no hub answers at {path} ({error.strerror or error}); is `mediamesh up` running?"
+            text = f"no hub answers at {path} ({error.strerror or error}); {_advice()}"
             raise HubUnreachable(text) from error
 
     def _reply(self) -> attach_pb2.Attached | None:
@@ -184,6 +184,12 @@ def _request(wish: Wish, next_sequence: int) -> bytes:
         next_sequence=next_sequence,
     )
     return request.SerializeToString()
+
+
+def _advice() -> str:
+    """Say where to look for the hub, to somebody in a pod and to somebody who is not."""
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+    return "does `kubectl get medianodes` say Ready of this node?" if in_pod else "is `mediamesh up` running?"
 
 
 def _refusal(refusal: attach_pb2.Refusal) -> Refused | RefusedForNow:
