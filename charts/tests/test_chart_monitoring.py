@@ -45,7 +45,7 @@ def test_the_monitor_of_operators_finds_their_service_and_port() -> None:
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (endpoint,) = monitor["spec"]["endpoints"]
     (port,) = (port for port in service["spec"]["ports"] if port["name"] == endpoint["port"])
-    assert port["targetPort"] in ports(only(objects, "Deployment"))
+    assert port["targetPort"] in ports(only(objects, "Deployment", "-operator"))
     assert endpoint["interval"] == "5s"
     assert_as_alerts_expect(endpoint, OPERATOR_JOB)
 

@@ -46,3 +46,23 @@ imagePullSecrets:
 {{- end -}}
 {{- if and $served (ne $wanted "false") -}}true{{- end -}}
 {{- end -}}
+
+{{/* Volume, mount and environment of a pod that takes part, as the documentation tells users to write them. */}}
+{{- define "mediamesh.folder" -}}
+name: mediamesh
+{{- if eq .Values.node.sockets.mode "csi" }}
+csi: {driver: mediamesh.csi, readOnly: true}
+{{- else }}
+hostPath: {path: {{ .Values.node.root }}/pods, type: DirectoryOrCreate}
+{{- end }}
+{{- end -}}
+
+{{- define "mediamesh.folderMount" -}}
+{{- $csi := eq .Values.node.sockets.mode "csi" -}}
+{{- if not $csi -}}
+env:
+  - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
+{{ end -}}
+volumeMounts:
+  - {name: mediamesh, mountPath: /run/mediamesh, readOnly: true{{ if not $csi }}, subPathExpr: $(POD_UID){{ end }}}
+{{- end -}}
