@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from docs_pages import ROOT
+from mediamesh_testing.pages import ROOT
 from mediamesh_testing.waiting import wait_until
 
 LEAKS = {

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from docs_pages import ROOT, anchors, links, pages, tracked_files
+from mediamesh_testing.pages import ROOT, anchors, links, pages, tracked_files
 
 # Written so that this file does not contain what it looks for.
 MACHINE = re.compile(r"/(?:w[o]rk|r[o]ot|h[o]me/[a-z]+)/[\w.]|\.\./sh[a]red")

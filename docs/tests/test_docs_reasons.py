@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from docs_pages import ROOT
+from mediamesh_testing.pages import ROOT
 
 from mediamesh_core import reasons
 from mediamesh_core.planner import verdicts

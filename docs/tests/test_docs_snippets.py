@@ -10,6 +10,7 @@ nothing is passed over in silence:
                                     started so is waited for before the page goes on
 `python fragment`                   must compile; cannot run alone
 `sh shown`                          only read: it needs a cluster, root, or is not ours
+`sh cluster`                        only read here; `make e2e` runs it, command by command, on a cluster of its own
 `yaml`, `json`, `toml`              must parse; a MediaConnection must also be valid
 `… file=NAME`                       any of these and `text`: written to that file, for the blocks that follow
 `text`, `console`, `proto`, `c`,
@@ -28,13 +29,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from docs_pages import ROOT, Block, blocks, pages
+from mediamesh_testing.pages import ROOT, Block, blocks, pages
 from mediamesh_testing.waiting import wait_until
 
 from mediamesh_core import kinds
 
 READ = {"", "text", "console", "proto", "c", "mermaid"}
-MUST_SAY = {"python": {"run", "fragment"}, "sh": {"run", "shown"}}
+MUST_SAY = {"python": {"run", "fragment"}, "sh": {"run", "shown", "cluster"}}
 MINUTE = 60.0
 PAGES = [page for page in pages() if blocks(page)]
 BLOCKS = [block for page in PAGES for block in blocks(page)]
