@@ -1,11 +1,11 @@
 """One cluster for all tests of the session, a namespace for each, and a record of what was there when one failed."""
 
 import os
-import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from e2e_namespaces import a_namespace
 
 from mediamesh_e2e.backends.backend import Backend
 from mediamesh_e2e.backends.choice import backend as chosen
@@ -82,12 +82,15 @@ def pods(backend: Backend, namespace: str) -> Pods:
 
 @pytest.fixture
 def namespace(backend: Backend) -> Iterator[str]:
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    backend.kubectl("create", "namespace", name)
-    # without it no pod is admitted; a controller makes it
-    backend.kubectl("wait", "--namespace", name, "--for=create", "serviceaccount/default", "--timeout=30s")
-    yield name
-    backend.kubectl("delete", "namespace", name, "--wait=false")
+    with a_namespace(backend) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def shared_pods(backend: Backend) -> Iterator[Pods]:
+    """Give the pods of a namespace that the tests of one file share."""
+    with a_namespace(backend) as name:
+        yield Pods(backend.kubectl, name)
 
 
 @pytest.fixture(scope="module")

@@ -51,14 +51,13 @@ class Flow:
 
 
 @contextmanager
-def flow(release: Release, pods: Pods, *, delivery: Mapping[str, Any] = LIVE) -> Iterator[Flow]:
-    """Start source and sink of a connection `cam`, and wait until frames flow."""
+def flow(release: Release, pods: Pods, *, sinks: Mapping[str, Mapping[str, Any]] = {"sink": LIVE}) -> Iterator[Flow]:
+    """Start source and sinks of a connection `cam`, and wait until frames flow."""
     made = Flow(release, Applications(pods))
-    made.apply(connection("cam", sinks={"sink": delivery}))
-    pods.start(
-        application(release.tag, "source", "cam", app="source"),
-        application(release.tag, "sink", "cam", app="sink"),
-    )
-    made.applications.more("sink", 10)
+    made.apply(connection("cam", sinks=sinks))
+    apps = [application(release.tag, "sink", "cam", app=app) for app in sinks]
+    pods.start(application(release.tag, "source", "cam", app="source"), *apps)
+    for app in sinks:
+        made.applications.more(app, 10)
     yield made
     made.delete("mediaconnection", "cam")

@@ -39,6 +39,11 @@ class Release:
         self.backend.kubectl.helm("upgrade", "--install", NAME, str(chart), *placed, *words, "--wait", "--timeout=3m")
         self.await_nodes()
 
+    def rollback(self) -> None:
+        """Make the release what it was before, and wait until all of it is ready."""
+        self.backend.kubectl.helm("rollback", NAME, "--namespace", NAMESPACE, "--wait", "--timeout=3m")
+        self.await_nodes()
+
     def uninstall(self) -> None:
         """Remove the release as a user does, and wait until its pods are gone."""
         self.backend.kubectl.helm(
@@ -80,12 +85,14 @@ class Release:
 
 
 @contextmanager
-def released(backend: Backend, tag: str, values: Mapping[str, Any] | None = None) -> Iterator[Release]:
+def released(
+    backend: Backend, tag: str, values: Mapping[str, Any] | None = None, chart: Path = CHART
+) -> Iterator[Release]:
     """Install the chart on a cluster that has nothing of ours, and leave it so."""
     forget_kinds(backend)
     release = Release(backend, tag)
     try:
-        release.upgrade(values=values)
+        release.upgrade(values=values, chart=chart)
         yield release
     finally:
         release.uninstall()
