@@ -48,9 +48,12 @@ def connection(
 
 
 def application(
-    tag: str, program: str, flow: str, *words: str, app: str, name: str = "", node: str = "node-a"
+    tag: str, program: str, flow: str, *words: str, app: str, name: str = "", node: str = "node-a", folder: bool = True
 ) -> dict[str, Any]:
-    """Give a pod that runs `source.py` or `sink.py` for a connection, with nothing that it may do."""
+    """Give a pod that runs `source.py` or `sink.py` for a connection, with nothing that it may do.
+
+    Without `folder` it has no folder of mediamesh.
+    """
     made = pod(
         name or app,
         application_image(tag),
@@ -59,7 +62,7 @@ def application(
         labels={"app": app},
         container={"securityContext": HARMLESS, "resources": SMALL},
     )
-    return with_folder(made)
+    return with_folder(made) if folder else made
 
 
 def with_folder(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +76,17 @@ def with_folder(manifest: dict[str, Any]) -> dict[str, Any]:
         uid = {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
         mount = {"name": "mediamesh", "mountPath": "/run/mediamesh", "subPathExpr": "$(POD_UID)", "readOnly": True}
         container["env"] = [*container.get("env", []), uid]
+        container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
+    return manifest
+
+
+def with_volume(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Give the pod the volume and mount of mode `csi`."""
+    spec = manifest["spec"]
+    volume = {"name": "mediamesh", "csi": {"driver": "mediamesh.csi", "readOnly": True}}
+    spec["volumes"] = [*spec.get("volumes", []), volume]
+    for container in spec["containers"]:
+        mount = {"name": "mediamesh", "mountPath": "/run/mediamesh", "readOnly": True}
         container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
     return manifest
 
