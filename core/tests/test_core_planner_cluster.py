@@ -163,7 +163,10 @@ def test_sinks_on_other_nodes_wait_for_a_transport() -> None:
     assert flow is not None
     assert flow.sinks[0].endpoint.folders == ("pods/w1",)
     assert (verdict.accepted, verdict.programmable, verdict.reason) == (True, False, "NoTransport")
-    assert verdict.message == "sink wall is on n2 and the source on n1, and there is no transport between nodes"
+    assert (
+        verdict.message
+        == "sink wall is on n2 and the source on n1; nothing carries frames between nodes: put them on one"
+    )
     assert reasons(verdict)["wall-w2"] == "NoTransport"
 
 

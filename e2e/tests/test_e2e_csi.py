@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def release(backend: Backend) -> Iterator[Release]:
     """Install the chart in mode csi."""
     with released(backend, provide_images(backend), {"node.sockets.mode": "csi"}) as made:
         for node in ("node-a", "node-b"):
-            until(lambda node=node: knows_driver(backend, node), f"the driver at kubelet of {node}", seconds=60)
+            until(partial(knows_driver, backend, node), f"the driver at kubelet of {node}", seconds=60)
         yield made
 
 

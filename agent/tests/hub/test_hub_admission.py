@@ -95,6 +95,12 @@ def test_the_folder_decides_and_not_the_client() -> None:
     assert ask(plan, HERE) == "NotYourEndpoint"
 
 
+def test_who_has_no_part_in_a_connection_is_told_nothing_of_it() -> None:
+    plan = flow(sinks=[sink("a", endpoint=pod("pods/a"))])
+    for endpoint in ("", "a", "guessed", "in"):
+        assert ask(plan, Peer("pods/stranger", 0), endpoint=endpoint) == "NotYourEndpoint"
+
+
 def test_queues_count_against_the_pool() -> None:
     assert isinstance(ask(room=Room(frames=1 + 4 + 4)), Grant)
     assert ask(room=Room(frames=1 + 4 + 3)) == "PoolShares"

@@ -111,6 +111,8 @@ def _choose(
     request: attach_pb2.AttachRequest, role: RoleName, peer: Peer, plan: plan_pb2.FlowPlan
 ) -> tuple[str, plan_pb2.EndpointPlan]:
     of_role = dict(_endpoints(plan, role))
+    if not _takes_part(plan, peer.folder):
+        raise Refused("NotYourEndpoint", f"{plan.connection} has nothing for this pod", transient=True)
     if request.endpoint in of_role:
         return request.endpoint, of_role[request.endpoint]
     if request.endpoint:
@@ -131,6 +133,12 @@ def _unknown_endpoint(request: attach_pb2.AttachRequest, role: RoleName, plan: p
     known = ", ".join(name for name, _ in _endpoints(plan, role)) or "none"
     text = f"{plan.connection} has no {role} {request.endpoint[:200]!r} (it has: {known})"
     return Refused("NoSuchEndpoint", text, transient=True)
+
+
+def _takes_part(plan: plan_pb2.FlowPlan, folder: str) -> bool:
+    """Whether to speak of the connection's endpoints: the folder may be of another namespace. The root is no pod's."""
+    every = (plan.source.endpoint, *(sink.endpoint for sink in plan.sinks))
+    return not folder or any(_given_to(endpoint, folder) for endpoint in every)
 
 
 def _given_to(endpoint: plan_pb2.EndpointPlan, folder: str) -> bool:

@@ -85,7 +85,7 @@ def told(reason: str, end: str, node: str, pods: Sequence[str] = ()) -> Trouble:
 def _apart(name: str, apart: Sequence[PlacedEndpoint], node: str) -> str:
     elsewhere = _few(sorted({end.node for end in apart}))
     who = f"{len(apart)} pods of sink {name} are" if len(apart) > 1 else f"sink {name} is"
-    return f"{who} on {elsewhere} and the source on {node}, and there is no transport between nodes"
+    return f"{who} on {elsewhere} and the source on {node}; nothing carries frames between nodes: put them on one"
 
 
 def _pods(found: Sequence[Pod]) -> str:
