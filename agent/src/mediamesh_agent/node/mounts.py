@@ -1,6 +1,7 @@
 """Bind mounts, by the system calls: read-only views of one folder at another place, made and taken away idempotently.
 
-A mount that a pod gets neither writes, nor runs anything, nor has devices. The flags of a bind mount can only be set
+Through a view nobody writes, runs anything or opens devices; a container runtime that shows it to a container keeps of
+that what the container's own mount says, which is that it is read-only. The flags of a bind mount can only be set
 by a second call, so between the two the view is writable; nobody has it yet, since kubelet waits for our answer.
 """
 
