@@ -17,8 +17,8 @@ from mediamesh_e2e.release.images import provide_images
 
 MEBIBYTE = 2**20
 LABEL = "mediamesh.io/test-media"
-VALUES: dict[str, Any] = {"node.memoryLimit": 12 * MEBIBYTE, "node.nodeSelector": {LABEL: "yes"}}
-"""Little memory, and agents where a label says so."""
+VALUES: dict[str, Any] = {"node.memoryLimit": 20 * MEBIBYTE, "node.nodeSelector": {LABEL: "yes"}}
+"""Little memory, where one pool of `large` fits, twice while its source changes; and agents where a label says so."""
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,6 @@ def test_a_bridge_that_is_not_installed(cam: Flow) -> None:
 
 def test_a_pool_that_does_not_fit_beside_another(cam: Flow) -> None:
     cam.apply(large("first", "other"))
-    cam.applications.await_condition("first", "Programmed", "Programmed")
     cam.applications.pods.start(application(cam.release.tag, "source", "first", "5", app="source", name="first"))
     cam.applications.await_condition("first", "Ready", "Flowing")
     second = large("cam", "sink")

@@ -1,5 +1,7 @@
 """An unmodified ffmpeg between two connections, by the sidecar that the annotations inject; nothing in it is ours."""
 
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,14 @@ from mediamesh_e2e.release.applications import HARMLESS, LIVE, Applications, app
 from mediamesh_e2e.release.chart import Release
 
 PICTURES = {"video": {"width": 64, "height": 48, "frameRate": 25, "pixelFormat": "yuv420p"}}
-FFMPEG = Image("registry.test/ffmpeg:1", Start(("ffmpeg",)), packages=("base-files", "busybox-static", "ffmpeg"))
+LIBRARIES = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"))
+ALTERNATIVES = f"{LIBRARIES}/blas:{LIBRARIES}/lapack"
+"""Where the packages' scripts, which are not run, would have made links to."""
+FFMPEG = Image(
+    "registry.test/ffmpeg:2",
+    Start(("ffmpeg",), environment={"LD_LIBRARY_PATH": ALTERNATIVES}),
+    packages=("base-files", "busybox-static", "ffmpeg"),
+)
 RTP_IN = "rtp://127.0.0.1:5010"
 QUIET = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"]
 
@@ -40,12 +49,11 @@ def through(release: Release, pods: Pods, image: str, lines: str, command: list[
         connection("cam", sinks={"grader": LIVE}, payload=PICTURES),
         connection("graded", source="grader", sinks={"sink": LIVE}, payload=PICTURES),
     )
-    made.apply(
+    pods.start(
         application(release.tag, "source", "cam", app="source"),
         application(release.tag, "sink", "graded", app="sink"),
         grader(image, lines, command),
     )
-    pods.start()
     made.applications.more("sink", 50)
     return made
 

@@ -20,9 +20,10 @@ WAIT = ["python3", "-c", "import signal; signal.sigwait([signal.SIGTERM])"]
 TRY = """
 import json, sys, mediamesh
 role, options = sys.argv[1], json.loads(sys.argv[2])
+held = []
 try:
     for _ in range(options.pop("times", 1)):
-        held = getattr(mediamesh, "open_" + role)(**options)
+        held.append(getattr(mediamesh, "open_" + role)(**options))
     print("attached")
 except mediamesh.Error as error:
     print(error.reason, error.message)
@@ -127,8 +128,9 @@ def test_an_endpoint_that_is_not_its_own(intruder: Intruder) -> None:
 
 
 def test_more_attachments_than_it_may_have(intruder: Intruder) -> None:
-    said = intruder.tries("sink", connection="own", endpoint="intruder", times=3)
-    assert said == f"TooManyAttachments 'intruder' of {intruder.own} has its 2 attachments already"
+    said = intruder.tries("sink", connection="own", endpoint="intruder", times=3, timeout=10)
+    assert said.startswith("Timeout "), "a place may become free, so the SDK tries again until then"
+    assert f"'intruder' of {intruder.own} has its 2 attachments already" in said
     is_seen(intruder.release, "TooManyAttachments", connection=intruder.own, endpoint="intruder")
 
 
