@@ -147,8 +147,11 @@ def left_over(before: Belongings) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_by_the_test() -> Iterator[None]:
-    before = belongings()
+    before, policy = belongings(), os.sched_getscheduler(0)
     yield
+    if os.sched_getscheduler(0) != policy:  # a library has made it so, and all that come after would starve others
+        os.sched_setscheduler(0, policy, os.sched_param(0))
+        pytest.fail("left behind: another scheduling policy")
     if found := left_over(before):
         pytest.fail("left behind:\n  " + "\n  ".join(found))
 

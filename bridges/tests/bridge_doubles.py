@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 
 from mediamesh.errors import Detached
 from mediamesh_bridges.file.pacing import Now
+from mediamesh_bridges.file.scheduling import scheduling_kept
 
 SECOND = 1_000_000_000
 
@@ -150,6 +151,8 @@ def make_clip(path: Path, clip: Clip) -> Path:
         stream.width, stream.height = clip.size
         stream.pix_fmt = clip.pixels
         stream.time_base = 1 / clip.rate
+        with scheduling_kept():
+            container.start_encoding()
         for number in range(clip.frames):
             made = picture(*clip.size, clip.pixels, number)
             made.pts = number if clip.times is None else clip.times[number]

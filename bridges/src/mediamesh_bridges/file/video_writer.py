@@ -26,6 +26,7 @@ from mediamesh_bridges.file.encoders import first_encoder
 from mediamesh_bridges.file.interlacing import FieldMarks, announce_fields, check_fields, field_options
 from mediamesh_bridges.file.picture import ffmpeg_pixels, unpacker
 from mediamesh_bridges.file.recorded import Recorded
+from mediamesh_bridges.file.scheduling import scheduling_kept
 from mediamesh_core.formats import VideoFormat
 
 _LOSSLESS = "ffv1"
@@ -63,7 +64,8 @@ class VideoWriter:
         self._container = open_container(file, suffix)
         try:
             self._stream = self._add_stream(encoder.name)
-            self._container.start_encoding()
+            with scheduling_kept():
+                self._container.start_encoding()
         except (ValueError, FFmpegError) as error:
             what = f"{self._pixels} as {encoder.name}"
             raise BadSetting(f"file.codec: {suffix} cannot hold {what}: {error}") from error
