@@ -39,6 +39,7 @@ _OPTIONS: Final = (
     ("grpc.max_concurrent_streams", 4),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # else the ping that keeps alive is waited for for a minute
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),
 )
