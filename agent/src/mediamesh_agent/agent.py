@@ -1,15 +1,17 @@
 """The agent: makes the hub be what is desired, and knows what it is.
 
-One loop, level-triggered: every quarter of a second it compares what is desired with what the hub
-reports and sends the whole plan if they differ. It keeps no memory of events, so it does not matter whether the
-hub was started, adopted, restarted after a crash or replaced by a successor. The plan's revision is the hub's own
-plus one, so an agent that restarts continues the count, and applying an equal plan changes nothing.
+One loop, level-triggered: every quarter of a second it compares what is desired with what the hub reports and sends
+the whole plan if they differ; more often just after that, when somebody waits to hear what became of it. It keeps no
+memory of events, so it does not matter whether the hub was started, adopted, restarted after a crash or replaced by a
+successor. The plan's revision is the hub's own plus one, so an agent that restarts continues the count, and applying an
+equal plan changes nothing.
 
 What is desired comes from files (`mediamesh up`, see `local`) or from the operator (`node`).
 """
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +25,9 @@ from mediamesh_core.errors import MediameshError
 from mediamesh_protos import hub_pb2, plan_pb2
 
 TICK = 0.25
+TICK_WHILE_FRESH = 0.05
+FRESH = 2.0
+"""Seconds for which a plan that the hub has taken is fresh: its applications attach then."""
 RETRY = 5.0
 
 
@@ -72,6 +77,7 @@ class Agent:
         self.control = control
         self._clock = clock
         self._not_before = 0.0
+        self._fresh_until = -math.inf
         self._soon = asyncio.Event()
         self._news = asyncio.Condition()
 
@@ -99,8 +105,11 @@ class Agent:
                 self.hub_is_silent(error)
                 await self.announce(None)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(self._pause()):
                     await self._soon.wait()
+
+    def _pause(self) -> float:
+        return TICK_WHILE_FRESH if self._clock() < self._fresh_until else TICK
 
     def hub_is_silent(self, error: HubUnreachable) -> None:
         """Take note that no hub answers."""
@@ -131,6 +140,7 @@ class Agent:
             self.facts.problems["plan"] = f"the hub refuses the plan: {error.message}"
             return
         self.desired.applied(applied.revision)
+        self._fresh_until = self._clock() + FRESH
         self.facts.errors = tuple(applied.errors)
         self._not_before = self._clock() + RETRY if applied.errors else 0.0
         kept = {subject: text for subject, text in self.facts.problems.items() if subject == "plan"}
