@@ -39,7 +39,7 @@ bench: $(SYNCED) ## all benchmarks in one table; ONLY=name: one of them
 
 e2e: $(SYNCED) ## the scenarios on a real Kubernetes of this machine's own; as root. BACKEND=kind, existing; ARGS="-k token"
 	@$(if $(filter local,$(BACKEND)),python -m mediamesh_e2e.cluster build)
-	@BACKEND=$(BACKEND) python -m pytest -q --timeout=600 -o testpaths=e2e/tests $(ARGS)
+	@BACKEND=$(BACKEND) MEDIAMESH_LONG=$(LONG) python -m pytest -q --timeout=600 -o testpaths=e2e/tests $(ARGS)
 
 images: ## the images that the chart names. REGISTRY=, TAG=, ENGINE=docker, podman, buildah, OPTIONS= of its build
 	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" ENGINE="$(ENGINE)" OPTIONS="$(OPTIONS)" .ci/images

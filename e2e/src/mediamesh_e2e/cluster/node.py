@@ -64,6 +64,14 @@ class Node:
         self._await_containerd()
         self.machine.run("ctr", "--namespace=k8s.io", "images", "import", archive, timeout=300)
 
+    def kill_container(self, identity: str) -> None:
+        """End a container's first process with SIGKILL, which it cannot be sent from inside."""
+        self.machine.run("ctr", "--namespace=k8s.io", "tasks", "kill", "--signal=SIGKILL", identity)
+
+    def runs_container(self, identity: str) -> bool:
+        """Whether a container has processes; told by containerd, so that it can be asked while the API is away."""
+        return identity in self.machine.run("ctr", "--namespace=k8s.io", "tasks", "list", "--quiet").split()
+
     def plug(self, *, connected: bool) -> None:
         """Connect the node's cable or pull it out."""
         network.plug(self._layout, self._place, connected=connected)

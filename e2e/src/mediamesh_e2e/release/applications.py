@@ -123,10 +123,10 @@ class Applications:
         told = json.loads(said)
         return Received(**{**told, "sources": tuple(told["sources"])})
 
-    def more(self, name: str, frames: int = 25) -> Received:
+    def more(self, name: str, frames: int = 25, patience: float = PATIENCE) -> Received:
         """Wait until a sink has got so many frames more than it has now, and give what it says then."""
         enough = self.received(name).frames + frames
-        return until(lambda: self._with(name, enough), f"{frames} more frames of {name}", seconds=PATIENCE)
+        return until(lambda: self._with(name, enough), f"{frames} more frames of {name}", seconds=patience)
 
     def _with(self, name: str, frames: int) -> Received | None:
         received = self.received(name)
