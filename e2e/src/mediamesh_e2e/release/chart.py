@@ -1,7 +1,7 @@
 """The chart as a release of a cluster: installed, upgraded and removed by helm, as its documentation tells users to."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +73,9 @@ class Release:
             self.backend.kubectl("wait", "--for=condition=Ready", f"medianode/{name}", "--timeout=60s")
 
     def node_pod(self, node: str) -> str:
-        """Give the name of the pod of agent and hub on a node."""
-        return self.named("node", f"--field-selector=spec.nodeName={node}")[0]
+        """Give the name of the pod of agent and hub on a node; of two, as in an upgrade, one that is ready."""
+        found = self._pods("node", f"--field-selector=spec.nodeName={node}")
+        return str(max(found, key=_is_ready)["metadata"]["name"])
 
     def operator_pods(self) -> list[str]:
         """Give the names of the operator's pods, the leader first."""
@@ -117,11 +118,19 @@ class Release:
         self.backend.kubectl("wait", "--namespace", NAMESPACE, *ready)
         self.await_nodes()
 
-    def named(self, component: str, *words: str) -> Sequence[str]:
+    def named(self, component: str) -> list[str]:
         """Give the names of a component's pods that are not being deleted."""
+        return [pod["metadata"]["name"] for pod in self._pods(component)]
+
+    def _pods(self, component: str, *words: str) -> list[Any]:
         chosen = ["pods", f"--selector=app.kubernetes.io/component={component}", *words]
         found = self.backend.kubectl.get(*chosen, namespace=NAMESPACE)["items"]
-        return [pod["metadata"]["name"] for pod in found if not pod["metadata"].get("deletionTimestamp")]
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+def _is_ready(pod: Any) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 @contextmanager
