@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.calm import Calm
 from bench.cases import (
     attach,
+    cluster,
     copying_fan_out,
     dpdk,
     hub_cpu,
@@ -89,6 +90,19 @@ CASES = (
         "one change among those 1,000 to its node's agent having the plan",
         "only the nodes concerned get a plan; p95 ≤ 200 ms",
         operator_scale.change,
+    ),
+    Case(
+        "cluster-ready",
+        "on a real cluster of two nodes: apply of a connection, whose pods run, to `Ready`",
+        "p95 ≤ 1 s",
+        cluster.ready,
+    ),
+    Case("cluster-first-frame", "there: a sink's pod is ready, to its first frame", "p95 ≤ 1 s", cluster.first_frame),
+    Case(
+        "cluster-rest",
+        "there: agent and hub of a node at rest, together, over a minute",
+        "≤ 150 MiB; ≤ 1 % of a core",
+        cluster.rest,
     ),
     Case("import", "`import mediamesh`", "≤ 80 ms, no NumPy imported", import_time.run),
 )

@@ -30,6 +30,9 @@ ROWS_OF_THE_TARGETS = {
     "plan-10000",
     "operator-scale",
     "operator-change",
+    "cluster-ready",
+    "cluster-first-frame",
+    "cluster-rest",
 }
 FIELDS = {"name", "value", "unit", "target", "holds", "peer", "peer_value", "command", "machine"}
 
