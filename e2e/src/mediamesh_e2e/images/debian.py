@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mediamesh_e2e.errors import ProgramFailed
-from mediamesh_e2e.images.archive import write_layer
+from mediamesh_e2e.images.archive import FORM, write_layer
 from mediamesh_e2e.programs import run
 from mediamesh_e2e.toolchain import cached
 
@@ -21,7 +21,7 @@ UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/linti
 
 def debian_layer(packages: Sequence[str]) -> Path:
     """Give the layer file of these packages and their dependencies; made once for each release of Debian."""
-    key = " ".join(sorted(packages)) + RELEASE.read_text()
+    key = " ".join(sorted(packages)) + RELEASE.read_text() + FORM
     return cached(key, f"layer of {' '.join(packages)}", lambda folder: _make(packages, folder)) / "layer.tar"
 
 

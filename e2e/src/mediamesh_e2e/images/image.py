@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mediamesh_e2e.images.archive import Start, write_archive, write_layer
+from mediamesh_e2e.images.archive import FORM, Start, write_archive, write_layer
 from mediamesh_e2e.images.debian import PYTHON, debian_layer
 from mediamesh_e2e.toolchain import MADE, cached, install_wheels
 
@@ -62,12 +62,12 @@ def _wheels_layer(requirements: str) -> Path:
         install_wheels(requirements, folder / "tree" / SITE)
         _close(folder)
 
-    return cached(requirements, "layer of wheels", make) / "layer.tar"
+    return cached(requirements + FORM, "layer of wheels", make) / "layer.tar"
 
 
 def _own_layer(image: Image) -> Path:
     digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in image.wheels]
-    key = "\n".join([*digests, repr(sorted(image.files.items()))])
+    key = "\n".join([*digests, repr(sorted(image.files.items())), FORM])
 
     def make(folder: Path) -> None:
         if image.wheels:
