@@ -82,6 +82,26 @@ def test_what_did_not_change_for_a_sink_leaves_it_alone(
         assert serving(hub) == before
 
 
+def test_a_frame_in_the_hand_of_a_source_that_is_to_move_is_not_lost(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    with (
+        mediamesh.open_source("cam", root=hub.root) as source,
+        mediamesh.open_sink("cam", root=hub.root) as receiver,
+    ):
+        frame = source.acquire(PATIENCE)
+        hub.apply(flow(sinks=[sink(), sink("more")], frames=64), revision=2)
+        first = frame.send()
+        second = source.send(b"in the larger pool", timeout=PATIENCE)
+
+        received = []
+        for _ in range(2):
+            with receiver.receive(PATIENCE) as taken:
+                received.append(taken.sequence)
+    assert received == [first, second]
+    assert hub.flow().pool_frames == 64
+    assert not hub.observe().ended, "a source that was asked to move is no failure"
+
+
 def test_a_running_source_moves_to_a_larger_pool(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
     hub.apply(flow())

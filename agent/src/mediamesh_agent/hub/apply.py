@@ -149,7 +149,7 @@ class Applier:
             source = flow.source
             if source is not None and source.serving and flow.spare is not None and _outgrown(flow):
                 text = f"the pool of {flow.name} grows to {flow.plan.frames} frames"
-                self._service.end(source, AttachmentEnded("PoolResized", text))
+                self._service.move(source, AttachmentEnded("PoolResized", text))
 
     def _flow_errors(self) -> list[hub_pb2.FlowError]:
         errors = {flow.name: flow.error for flow in self._service.flows.values() if flow.error} | self.errors

@@ -64,6 +64,7 @@ class Attachment:
     withdrawn: HubError | None = None
     last_word: HubError | None = None  # how a source left whose last frames are still on their way
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_to_leave: HubError | None = None  # why; it does so between two frames
     shared: bool = False  # a stock peer that maps the pool itself
     unacknowledged: list[int] = field(default_factory=list)  # regions announced while serving
     lent: int = 0  # bytes of a stock peer's memory that the hub may have to pay for

@@ -74,8 +74,13 @@ def _take(attachment: Attachment, data: bytes, *, surplus: bool) -> None:
     attachment.unacknowledged.pop(0)
 
 
-def farewell(sock: socket.socket, end: HubError) -> None:
-    """Say why, if the peer still listens, and close the socket."""
+def ask_to_leave(sock: socket.socket, end: HubError) -> None:
+    """Say why the peer should go, if it listens; it is served until it does."""
     with contextlib.suppress(OSError):  # gone, or not reading: then it does not want to know
         transport.send(sock, encode(Disconnect(0, f"{end.reason}: {end.message}")))
+
+
+def farewell(sock: socket.socket, end: HubError) -> None:
+    """Say why, if the peer still listens, and close the socket."""
+    ask_to_leave(sock, end)
     sock.close()

@@ -34,7 +34,7 @@ _ENDINGS = {
     "BadChain": "it sent a chain of descriptors that does not end well",
     "RingsLost": "its memory could not be mapped again when this hub took over",
 }
-_FAREWELLS = frozenset({link.LEFT, "PeerGone"})
+_FAREWELLS = frozenset({link.LEFT, "PeerGone", "PoolResized"})
 _OFTEN = 0.1
 
 
@@ -151,6 +151,8 @@ class Service:
 
     def end(self, attachment: Attachment, end: HubError) -> None:
         """End an attachment, tell its client and take back its frames."""
+        if attachment.asked_to_leave is not None and end.reason in _FAREWELLS:
+            end = attachment.asked_to_leave
         if attachment.ended or self._is_finishing(attachment, end):
             return
         serving = attachment.serving
@@ -164,6 +166,14 @@ class Service:
         else:
             grant = attachment.grant
             self.book.note(grant.connection, grant.endpoint, attachment.client, end)
+
+    def move(self, source: Attachment, why: HubError) -> None:
+        """Have a source attach anew; one of ours leaves between two frames, and what it has sent is delivered."""
+        if source.grant.kind == "memif":
+            self.end(source, why)
+        elif source.asked_to_leave is None:
+            source.asked_to_leave = why
+            link.ask_to_leave(source.socket, why)
 
     def _is_finishing(self, attachment: Attachment, end: HubError) -> bool:
         """Whether a source that left had sent frames that a `block` sink has no room for yet: then its end waits."""
