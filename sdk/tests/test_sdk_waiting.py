@@ -43,6 +43,11 @@ def ended_by(end: mediamesh.Sink | mediamesh.Source, wait: Callable[[], object],
     assert ended.is_set()
 
 
+def until_refused(end: mediamesh.Sink | mediamesh.Source) -> None:
+    """Wait for the hub's first answer, which may take longer than the patience."""
+    wait_until(lambda: not end._poll_open() and end._tether.failure is not None)
+
+
 def test_impatience_complains_once_and_then_waits_for_ever() -> None:
     said: list[str] = []
     impatience = Impatience(lambda: said.append("why"))
@@ -71,8 +76,10 @@ def test_who_has_no_hub_in_a_pod_is_pointed_to_the_node(free_dir: object, monkey
 def test_who_waits_for_a_plan_or_a_place_is_told(hub: HubUnderTest, caplog: pytest.LogCaptureFixture) -> None:
     hub.apply(connection("taken"))
     with mediamesh.Sink("absent", wait=True) as sink:
+        until_refused(sink)
         ended_by(sink, sink.open, lambda: bool(caplog.messages))
     with mediamesh.open_source("taken", timeout=30), mediamesh.Source("taken") as second:
+        until_refused(second)
         ended_by(second, second.open, lambda: len(caplog.messages) == 2)
     assert "waiting to attach to absent: there is no connection 'default/absent'" in caplog.messages[0]
     assert "default/taken has a source already" in caplog.messages[1]
