@@ -65,6 +65,15 @@ def test_freezing_and_going_on_is_allowed_too() -> None:
             take(sink).release()
 
 
+def test_freezing_just_after_a_change_ends() -> None:
+    with Node() as node:
+        source = node.source(node.flow())
+        for number in range(3000):
+            node.engine.hold(source.number, number % 2 == 0)
+            node.engine.freeze()
+            node.engine.start()
+
+
 def test_what_was_not_yet_told_is_told_by_the_successor() -> None:
     with Node() as node:
         flow = node.flow(frames=16)

@@ -181,7 +181,10 @@ cdef class EngineThread:
         cdef int late = 1
         if not self.running:
             return
+        # Under the lock: between its look at `stopping` and its sleep the thread takes every wake-up for its own.
+        self._lock()
         self.state.stopping = True
+        self._unlock()
         self._wake()
         self.spent += mm_thread_seconds(self.thread)
         while late:
