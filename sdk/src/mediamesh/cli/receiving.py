@@ -50,7 +50,9 @@ class ReceiveCommand:
         parser.add_argument("--codec", help="FFmpeg's name of an encoder")
         parser.add_argument("--force", action="store_true", help="overwrite FILE")
         parser.add_argument(
-            "--json", action="store_true", help="print a JSON object at the end (for -: on standard error)"
+            "--json",
+            action="store_true",
+            help="print a JSON object at the end (for -: as the last line of standard error)",
         )
         add_end_options(parser)
 

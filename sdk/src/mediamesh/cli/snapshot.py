@@ -39,7 +39,9 @@ class SnapshotCommand:
         parser.epilog = EXAMPLES
         parser.add_argument("connection", metavar="CONNECTION", help="namespace/name, or name in default")
         parser.add_argument("file", metavar="FILE.png", help="where to; - is standard output")
-        parser.add_argument("--json", action="store_true", help="print a JSON object (on standard error for -)")
+        parser.add_argument(
+            "--json", action="store_true", help="print a JSON object (for -: as the last line of standard error)"
+        )
         add_end_options(parser)
 
     def run(self, args: Namespace) -> int:
