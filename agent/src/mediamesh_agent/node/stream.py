@@ -127,9 +127,8 @@ class OperatorStream:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             call.cancel()
-        for way in ways:
-            if not way.cancelled():
-                way.result()
+        # The first that ended by itself: after an end in order, what the writer met is only its consequence.
+        next(way for way in ways if not way.cancelled()).result()
 
     async def _read(self, call: Call) -> None:
         async for message in call:
