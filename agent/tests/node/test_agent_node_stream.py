@@ -90,7 +90,9 @@ def test_without_the_operator_the_hub_goes_on_and_a_new_token_and_ca_are_read(
 
 def test_a_stream_that_ends_in_order_is_opened_again(hub: HubUnderTest, free_dir: Path) -> None:
     async def scenario(operator: Operator, node: Node) -> None:
-        (await operator.stream()).end()
+        stream = await operator.stream()
+        await stream.said(lambda report: report.HasField("hub"), "how the hub is")  # it has nothing more to say
+        stream.end()
         await operator.stream(2)
         assert node.stream.ended == {"Closed": 1}
 
