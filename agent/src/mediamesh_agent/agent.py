@@ -115,6 +115,10 @@ class Agent:
         """Take note that no hub answers."""
         self.facts.problems["hub"] = error.message
 
+    def hub_answers(self) -> None:
+        """Take note that it does."""
+        self.facts.problems.pop("hub", None)
+
     async def announce(self, observed: hub_pb2.Observed | None) -> None:
         """Let everybody know what the hub is now; None: it does not answer."""
         self.facts.observed = observed
@@ -125,7 +129,7 @@ class Agent:
             self._news.notify_all()
 
     async def _compare(self, observed: hub_pb2.Observed) -> None:
-        self.facts.problems.pop("hub", None)
+        self.hub_answers()
         failed = bool(self.facts.errors) and self.desired.in_force(observed)
         if (failed or self.desired.differs(observed)) and self._clock() >= self._not_before:
             await self._apply(self.desired.numbered(observed.revision))

@@ -84,3 +84,6 @@ class LocalAgent(Agent):
 
     def hub_is_silent(self, error: HubUnreachable) -> None:
         """Leave it to supervision, which knows more: a hub that has just been started is silent as well."""
+
+    def hub_answers(self) -> None:
+        """Leave it to supervision: what answered may have been killed since."""

@@ -52,6 +52,7 @@ class Supervision:
             began = self._clock()
             try:
                 self.hub = hub = await self._adopt_or_start()
+                self._facts.problems.pop("hub", None)
                 self._came()
                 self._facts.problems["hub"] = await self._watch(hub)
             except HubDidNotStart as error:
