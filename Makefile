@@ -7,6 +7,8 @@ export UV_PYTHON_DOWNLOADS := never
 VENV := $(CURDIR)/.venv$(if $(filter 3.11,$(UV_PYTHON)),,-$(notdir $(UV_PYTHON)))
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PATH := $(VENV)/bin:$(PATH)
+# hundreds of processes would each compile all that they import
+unexport PYTHONDONTWRITEBYTECODE
 
 SYNCED := $(VENV)/.synced
 INPUTS := pyproject.toml uv.lock $(wildcard */pyproject.toml) \
@@ -28,7 +30,7 @@ demo: $(SYNCED) ## real video to five sinks, in the browser too; CHECK=1: headle
 
 test: $(SYNCED) ## all tests; ARGS="sdk/tests -k pool": only these; LONG=1: crowds, storms and hand-overs in full
 	@.ci/apt dpdk-dev librte-net-memif23 chromium ffmpeg || true
-	@MEDIAMESH_LONG=$(LONG) python -m pytest -q $(or $(ARGS),-n 2 --dist loadfile)
+	@MEDIAMESH_LONG=$(LONG) python -m pytest -q $(or $(ARGS),-n 3 --dist loadfile)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory asan)
 
 check: $(SYNCED) ## format, lint, types, stubs, imports, generated files

@@ -29,6 +29,7 @@ ATTACH_BACKLOG = 4096
 CONTROL_BACKLOG = 64
 
 _COMPONENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
+_UNBORN = ".listening"  # no socket of a connection begins with a dot
 _MAX_DEPTH = 4
 _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -66,17 +67,19 @@ class Root:
         return folder
 
     def listen(self, folder: str, name: str, mode: int, backlog: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
-        """Bind a listening socket in `folder`, in place of whatever has that name now."""
+        """Put a socket in `folder`, in place of whatever has that name now; it appears when it listens, not before."""
         with self.opened(folder) as fd:
-            _unlink(name, fd)
+            _unlink(_UNBORN, fd)
             listener = socket.socket(socket.AF_UNIX, kind)
             try:
                 with _umask(~mode & 0o777):
-                    listener.bind(f"/proc/self/fd/{fd}/{name}")
+                    listener.bind(f"/proc/self/fd/{fd}/{_UNBORN}")
                 listener.listen(backlog)
                 listener.setblocking(False)
+                os.rename(_UNBORN, name, src_dir_fd=fd, dst_dir_fd=fd)
             except BaseException:
                 listener.close()
+                _unlink(_UNBORN, fd)
                 raise
         return listener
 

@@ -81,10 +81,10 @@ class StockDoor:
         await self.settle(0)
         await self.arrange(())
         if self.listener is not None:
-            self.listener.close()
-            self.listener = None
             if not self._name.startswith("@"):
                 self._root.unlink(self._folder, self._name)
+            self.listener.close()
+            self.listener = None
 
     async def _listen(self) -> socket.socket:
         while True:
