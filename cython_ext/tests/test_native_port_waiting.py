@@ -164,12 +164,23 @@ def disturb(thread: int) -> None:
     signal.pthread_kill(thread, signal.SIGUSR1)
 
 
+def disturb_by_another_thread(_thread: int) -> None:
+    asleep()
+    signal.raise_signal(signal.SIGUSR1)  # here; it wakes nobody
+
+
 class Interrupted(Exception):
     """What a signal handler raises."""
 
 
-def test_an_exception_from_a_signal_handler_ends_the_wait(pair: tuple[Source, Sink]) -> None:
+@pytest.mark.parametrize("disturb", [disturb, disturb_by_another_thread])
+@pytest.mark.parametrize("descriptors", [False, True])
+def test_an_exception_from_a_signal_handler_ends_the_wait(
+    pair: tuple[Source, Sink], disturb: Callable[[int], None], descriptors: bool
+) -> None:
     _, sink = pair
+    if descriptors:
+        sink.port.fileno()
 
     def interrupt(*_: object) -> None:
         raise Interrupted

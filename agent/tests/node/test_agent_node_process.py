@@ -115,7 +115,7 @@ def test_what_alerts_and_panels_ask_an_agent_for_is_there(hub: HubUnderTest, fre
             with acting(source(), taker(endpoint="out")):
                 await agent.until_it_tells("mediamesh_hub_frames_received_total", endpoint="out")
                 await agent.until_it_tells("mediamesh_bridge_state", endpoint="tape", state="Running")
-            return {sample.name: set(sample.labels) for sample in await agent.samples()}
+                return {sample.name: set(sample.labels) for sample in await agent.samples()}
 
     exported = asyncio.run(scenario())
     agents = {series for metric in AGENT_METRICS for series in metric.series()} | {"process_resident_memory_bytes"}

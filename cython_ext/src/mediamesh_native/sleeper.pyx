@@ -8,6 +8,9 @@ ours, the lookout, meanwhile watches the descriptors.
 If the hub offers no bell, if there can be no such thread, or once the application has asked for a descriptor of its own to
 sleep on, the sleep is on all descriptors (signals.pyx).
 
+A signal wakes a sleeper, but not one who was only about to sleep, nor the main thread if another thread took the signal. So
+nobody sleeps for more than a second without a look at what Python has to handle.
+
 Threads: every method but `wait` runs with the GIL held from beginning to end, so a port may be shared. Whoever is about to
 sleep, or leaves others asleep, puts ASLEEP on the bell and looks once more at everything that it might have been rung for.
 """
@@ -45,6 +48,7 @@ cdef extern from * nogil:
 cdef enum:
     BURST = 16  # frames between two sleeps that make it worth to
     LINGER = 4  # yield so often first
+    NAP = 1_000_000_000  # nanoseconds after which a signal that woke nobody is noticed
 
 
 class Wait(enum.IntEnum):
@@ -191,17 +195,18 @@ cdef class Sleeper(Signals):
         -1 waits for ever. Signals are handled meanwhile. Raises ValueError if the port is or gets closed.
         """
         cdef int what
-        cdef uint64_t deadline = MM_NO_DEADLINE if timeout_ns < 0 else mm_monotonic() + <uint64_t> timeout_ns
+        cdef uint64_t nap, deadline = MM_NO_DEADLINE if timeout_ns < 0 else mm_monotonic() + <uint64_t> timeout_ns
         self._ensure_open()
         self._choose(timeout_ns)
         self.waiters += 1
         try:
             while True:
                 with nogil:
-                    what = self._sleep(deadline)
-                if what >= 0:
+                    nap = min(deadline, mm_monotonic() + NAP)
+                    what = self._sleep(nap)
+                if what > 0 or what == 0 and nap == deadline:
                     break
-                if errno != EINTR:
+                if what < 0 and errno != EINTR:
                     raise OSError(errno, os.strerror(errno))
                 PyErr_CheckSignals()
         finally:
