@@ -1,5 +1,6 @@
 """A hub hands over stock memif peers: they keep their links, lose nothing, and can harm nobody on the way."""
 
+import operator
 import os
 import signal
 import socket
@@ -74,10 +75,10 @@ def test_a_successor_leaves_no_more_than_it_got(hub: HubUnderTest) -> None:
         return len(list((process / "fd").iterdir())), (process / "maps").read_text().count("/memfd:")
 
     hub.succeed()
-    first = belongings()
-    for _ in range(3):
+    first = belongings()  # perhaps with the last of the hand-over itself, hence not exactly as much in the end
+    for _ in range(5):
         hub.succeed()
-    wait_until(lambda: belongings() == first, "as much as the first successor had")
+    wait_until(lambda: all(map(operator.le, belongings(), first)), "no more than the first successor had")
 
 
 @pytest.fixture
