@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import select
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Protocol
 
 from av.error import FFmpegError
@@ -73,14 +73,12 @@ class Outlet:
         """Serve one visit, from its beginning to its end."""
         visit = self._destination.await_visit()
         try:
-            with self._sink() as sink, self._interruption.of(sink):
+            with closing(visit), self._sink() as sink, self._interruption.of(sink):
                 sink.open()
                 _log.info("%s: begins, %s", self._line, label(sink.format))
                 _pour(sink, visit)
         except BrokenPipeError:
-            _log.info("%s: the reader has left", self._line)
-        finally:
-            visit.close()
+            _log.info("%s: the reader has left", self._line)  # and who comes now gets a stream of its own
 
     def _sink(self) -> Sink:
         options = self._line.options
