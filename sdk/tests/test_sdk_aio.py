@@ -73,6 +73,24 @@ def test_iteration_ends_with_the_sink(hub: HubUnderTest) -> None:
     run(scenario())
 
 
+def test_who_is_interrupted_leaves_no_descriptor_in_the_loop(hub: HubUnderTest) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        for closes_at_once in (False, True):
+            async with aio.open_sink("cam", timeout=30) as sink:
+                waiting = asyncio.create_task(sink.receive())
+                await eventually(lambda: bool(sink._waiters))
+                sink.interrupt()
+                if closes_at_once:
+                    sink.close()
+                with pytest.raises(mediamesh.Closed if closes_at_once else mediamesh.Interrupted):
+                    await waiting
+                assert not loop.remove_reader(sink._watched)
+
+    hub.apply(connection())
+    run(scenario())
+
+
 def test_timeouts_mean_what_they_say(hub: HubUnderTest) -> None:
     async def scenario() -> None:
         async with aio.open_sink("cam", timeout=30) as sink, aio.open_source("cam", timeout=30) as source:

@@ -102,6 +102,15 @@ def test_a_frame_in_the_hand_of_a_source_that_is_to_move_is_not_lost(hub: HubUnd
     assert not hub.observe().ended, "a source that was asked to move is no failure"
 
 
+def test_a_source_that_is_idle_moves_as_well(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    with mediamesh.open_source("cam", root=hub.root) as source:
+        hub.apply(flow(sinks=[sink(), sink("more")], frames=64), revision=2)
+        wait_until(lambda: not any(one.role == "source" for one in hub.flow().attachments), "the end of the old pool")
+        source.send(b"in the larger pool", timeout=PATIENCE)
+        assert hub.flow().pool_frames == 64
+
+
 def test_a_running_source_moves_to_a_larger_pool(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDIAMESH_DIR", str(hub.root))
     hub.apply(flow())

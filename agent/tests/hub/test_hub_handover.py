@@ -1,5 +1,6 @@
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -137,6 +138,27 @@ def test_a_successor_that_fails_leaves_the_old_hub_in_charge(hub: HubUnderTest, 
     assert hub.observe().handovers == 0
     with RawClient(hub.root) as client:
         assert client.attach("sink").endpoint == "out"
+
+
+def answers(hub: HubUnderTest) -> bool:
+    with ControlClient(hub.root) as another:
+        another.socket.settimeout(0.2)  # one that is slow is ended before it begins: that is as good
+        with contextlib.suppress(TimeoutError):
+            return another.ask(observe=hub_pb2.Observe()).HasField("observed")
+    return False
+
+
+def test_a_hub_that_is_told_to_end_does_not_hand_over(hub: HubUnderTest) -> None:
+    hub.apply(flow())
+    request = hub_pb2.HubRequest(handover=hub_pb2.Handover(state_version=handover.STATE_VERSION))
+    with RawClient(hub.root), ControlClient(hub.root) as control:  # the first is half-way, and waited for
+        control.send(request.SerializeToString())
+        wait_until(lambda: not answers(hub), "the hand-over to begin")
+        hub.process.send_signal(signal.SIGTERM)
+        reply = control.reply()
+        assert reply is not None
+        assert reply.refused.reason == "HubStopping"
+    assert hub.reap() == 0
 
 
 def fail_at(step: str, control: ControlClient) -> None:

@@ -44,6 +44,7 @@ class _End(Generic[Synchronous]):
     def __init__(self, end: Synchronous) -> None:
         self._end: Synchronous = end
         self._waiters: list[asyncio.Future[None]] = []
+        self._watched = -1
 
     @property
     def name(self) -> str:
@@ -120,7 +121,8 @@ class _End(Generic[Synchronous]):
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         if not self._waiters:
-            loop.add_reader(self._end.fileno(), self._wake)
+            self._watched = self._end.fileno()  # once it was interrupted it would not tell
+            loop.add_reader(self._watched, self._wake)
         self._waiters.append(future)
         try:
             await future
@@ -128,7 +130,7 @@ class _End(Generic[Synchronous]):
             if future in self._waiters:
                 self._waiters.remove(future)
                 if not self._waiters:
-                    loop.remove_reader(self._end.fileno())
+                    loop.remove_reader(self._watched)
 
     def _wake(self) -> None:
         for future in self._waiters:
@@ -137,8 +139,8 @@ class _End(Generic[Synchronous]):
 
     def _let_go(self) -> None:
         """Let all waiting tasks look again, with the descriptor no longer watched."""
-        if self._waiters and not self._end.closed:
-            asyncio.get_running_loop().remove_reader(self._end.fileno())
+        if self._waiters:
+            asyncio.get_running_loop().remove_reader(self._watched)
             self._wake()
             self._waiters.clear()
 

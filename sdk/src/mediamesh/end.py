@@ -51,7 +51,8 @@ class End(ABC, Generic[Port, Taken]):
         from mediamesh.wish import Wish  # noqa: PLC0415
 
         self._wish = Wish.of(connection, self.ROLE, options)
-        self._turn = threading.Lock()
+        # Reentrant: Ctrl-C may come between taking it and the `try`, and then this thread has to close all the same.
+        self._turn = threading.RLock()
         self._attention = Attention()
         self._tether = Tether(self._wish, self._attention)
         self._glance_at = 0.0
@@ -297,10 +298,10 @@ class End(ABC, Generic[Port, Taken]):
             return False
 
     def _step(self) -> bool:
+        self._attention.hush()  # first: a call of `wake` that comes after the look at `_halt` is to end the sleep
         self._raise_halt()
         if self._tether.port is not None:
             return True
-        self._attention.hush()
         attached = self._tether.step()
         if attached:
             self._complaint = ""

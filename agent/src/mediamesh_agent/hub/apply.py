@@ -142,14 +142,11 @@ class Applier:
 
     async def _prepare_pools(self) -> None:
         """Have all pools made; a running source whose pool has become too small moves to a larger one."""
-        making = {flow.prepare() for flow in self._service.flows.values() if _needs_spare(flow)}
+        making = {flow.prepare() for flow in self._service.flows.values() if not flow.has_source or flow.outgrown}
+        for flow in self._service.flows.values():
+            self._service.grow(flow)
         if making:
             await asyncio.wait(making, timeout=_POOL_PATIENCE)
-        for flow in list(self._service.flows.values()):
-            source = flow.source
-            if source is not None and source.serving and flow.spare is not None and _outgrown(flow):
-                text = f"the pool of {flow.name} grows to {flow.plan.frames} frames"
-                self._service.move(source, AttachmentEnded("PoolResized", text))
 
     def _flow_errors(self) -> list[hub_pb2.FlowError]:
         errors = {flow.name: flow.error for flow in self._service.flows.values() if flow.error} | self.errors
@@ -157,14 +154,6 @@ class Applier:
             hub_pb2.FlowError(connection=name, reason=error.reason, message=error.message)
             for name, error in errors.items()
         ]
-
-
-def _needs_spare(flow: Flow) -> bool:
-    return not flow.has_source or _outgrown(flow)
-
-
-def _outgrown(flow: Flow) -> bool:
-    return flow.current in flow.pools and flow.pools[flow.current].geometry.frames < flow.plan.frames
 
 
 def _withdraw_folders(service: Service, flow: Flow) -> None:

@@ -147,6 +147,11 @@ class Flow:
         """Whether old pools leave no room for another one."""
         return len(self.pools) >= LIVE_POOLS or self.current % REGIONS + 1 in self.pools
 
+    @property
+    def outgrown(self) -> bool:
+        """Whether the pool in use has fewer frames than the plan asks for."""
+        return self.current in self.pools and self.pools[self.current].geometry.frames < self.plan.frames
+
     def _next_region(self) -> int:
         region = self.current % REGIONS + 1
         if self.crowded:

@@ -70,6 +70,8 @@ def give(sock: socket.socket, state: handover_pb2.HandoverState, fds: list[int],
         say(sock, Step.GO)
     except (OSError, EOFError) as error:
         raise HandoverFailed("HandoverFailed", f"the successor did not take over: {_words(error)}") from error
+    finally:
+        sock.setblocking(False)
 
 
 def _await(sock: socket.socket, engine: Engine) -> None:

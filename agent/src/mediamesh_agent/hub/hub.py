@@ -170,11 +170,11 @@ class Hub:
             )
             raise HubError("HandoverVersion", text)
         async with self._changing:
-            if self.leaving.is_set():
-                raise HubError("HubStopping", "the hub is going down")
+            self._ensure_staying()
             try:
                 bridges = await self._bridges_for(request.container)
                 await self._come_to_rest(stock=request.stock)
+                self._ensure_staying()  # what ends a hub would end its successor as well
                 self._give(sock, bridges)
             finally:
                 if not self.handed_over:
@@ -183,6 +183,10 @@ class Hub:
                     await self._carry_out(self.plan)
         self.leaving.set()
         return None
+
+    def _ensure_staying(self) -> None:
+        if self.leaving.is_set():
+            raise HubError("HubStopping", "the hub is going down")
 
     async def _bridges_for(self, successors: str) -> Sequence[hub_pb2.ObservedBridge]:
         """Describe the bridges to a successor; one in another container starts its own, so these finish first."""

@@ -107,6 +107,8 @@ def _make(geometry: Geometry) -> Pool:
         return Pool(geometry.frames, geometry.capacity, huge_pages=geometry.huge_pages)
     except PoolError as error:
         raise HubError(error.reason, error.strerror or str(error), transient=True) from error
+    except OSError as error:
+        raise HubError("OutOfResources", f"no pool: {error.strerror}", transient=True) from error
 
 
 def _close_unwanted(making: "asyncio.Future[Pool]") -> None:

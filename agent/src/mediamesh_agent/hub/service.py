@@ -36,6 +36,7 @@ _ENDINGS = {
 }
 _FAREWELLS = frozenset({link.LEFT, "PeerGone", "PoolResized"})
 _OFTEN = 0.1
+_LEAVE = 5.0  # seconds that a source may take to finish its frame; one that is idle does not hear that it should go
 
 
 class Service:
@@ -59,6 +60,7 @@ class Service:
         attachment.serve()
         self.listen(attachment)
         self._release_source(flow)
+        self.grow(flow)
         self.on_attached(attachment)
         log.info("%s attached", attachment, extra={"fields": _fields(attachment)})
 
@@ -167,13 +169,23 @@ class Service:
             grant = attachment.grant
             self.book.note(grant.connection, grant.endpoint, attachment.client, end)
 
-    def move(self, source: Attachment, why: HubError) -> None:
-        """Have a source attach anew; one of ours leaves between two frames, and what it has sent is delivered."""
+    def grow(self, flow: Flow) -> None:
+        """Have a source whose pool has become too small move to a larger one, once that is made."""
+        if flow.outgrown and flow.source is not None and flow.source.serving:
+            flow.prepare().add_done_callback(lambda _: self._move(flow))
+
+    def _move(self, flow: Flow) -> None:
+        """Have the source attach anew; one of ours leaves between two frames, and what it has sent is delivered."""
+        source = flow.source
+        if source is None or not source.serving or flow.spare is None or not flow.outgrown:
+            return
+        why = AttachmentEnded("PoolResized", f"the pool of {flow.name} grows to {flow.plan.frames} frames")
         if source.grant.kind == "memif":
             self.end(source, why)
         elif source.asked_to_leave is None:
             source.asked_to_leave = why
             link.ask_to_leave(source.socket, why)
+            asyncio.get_running_loop().call_later(_LEAVE, self.end, source, why)
 
     def _is_finishing(self, attachment: Attachment, end: HubError) -> bool:
         """Whether a source that left had sent frames that a `block` sink has no room for yet: then its end waits."""

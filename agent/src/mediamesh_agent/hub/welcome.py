@@ -5,6 +5,7 @@ handshake, a change of the plan, the push of a crowd. All of that ends here, eac
 """
 
 import asyncio
+import logging
 import socket
 from functools import partial
 
@@ -15,6 +16,8 @@ from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.service import Service
 from mediamesh_native.pool import RingRegion
 from mediamesh_protos import attach_pb2
+
+log = logging.getLogger(__name__)
 
 
 class Welcome:
@@ -47,6 +50,9 @@ class Welcome:
             withdrawn = attachment.withdrawn if attachment else None
             self._end_early(sock, attachment, request, withdrawn or pushed_out)
             raise
+        except Exception:
+            log.exception("a client could not be served")
+            self._end_early(sock, attachment, request, AttachmentEnded("HubFailed", "the hub failed; its log says how"))
 
     def _grant(self, request: attach_pb2.AttachRequest, sock: socket.socket, peer: admission.Peer) -> Attachment:
         if self._service.stopping:

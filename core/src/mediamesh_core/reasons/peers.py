@@ -43,6 +43,11 @@ HUB: Final = Chapter(
             "Shorter queues, fewer `maxAttachments`, a smaller picture; or raise `node.memoryLimit` and the container's"
             " memory limit together.",
         ),
+        Reason(
+            "OutOfResources",
+            "The system gave no memory or descriptor for a pool.",
+            "Raise the limit that the message names, for example on open files.",
+        ),
         Reason("HugePagesShort", "Too few huge pages are reserved.", "Reserve more: `sysctl vm.nr_hugepages`."),
         Reason("PoolTooLarge", "The pool would be larger than a memif region, 4 GiB.", "Shorten queues."),
         Reason("PeerMemory", "A stock peer announces more than 2 GiB.", "Give it fewer or smaller buffers."),
@@ -98,6 +103,7 @@ ATTACHMENTS: Final = Chapter(
         Reason("UnsupportedVersion", "The SDK is of a version that the hub does not speak.", "Upgrade the SDK."),
         Reason("PeerGone", "The client went away without a word: it ended or was killed.", "Look at its log."),
         Reason("PeerSilent", "A client connected and said nothing.", _BUG),
+        Reason("HubFailed", "The hub met what it was not made for.", "Report it, with the hub's log."),
         Reason("PushedOut", "Others came before its handshake was done.", "Fewer clients at once."),
         Reason("ControlBacklog", "The client does not read what it is told.", "It hangs: look at it."),
         Reason("HandshakeTooLong", "The handshake took more than it may.", "It hangs: look at it."),
