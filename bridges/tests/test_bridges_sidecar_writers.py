@@ -1,8 +1,12 @@
 """Programs that write into named pipes: good ones, bad ones, and those that stop half way."""
 
 import os
+import select
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from mediamesh_testing.hub import HubUnderTest, running_hub
@@ -24,6 +28,9 @@ from sidecar_actors import (
 
 from mediamesh.frames import Flags
 from mediamesh.sink import Sink
+from mediamesh.stopping import Stopping
+from mediamesh_bridges.sidecar import fifo
+from mediamesh_bridges.sidecar.waiting import await_event
 
 
 @pytest.fixture
@@ -93,6 +100,28 @@ def test_a_writer_that_writes_nothing_is_nobody(hub: HubUnderTest, free_dir: Pat
         assert frames(sink, 1) == [bytes(SIZE)]
         sidecar.await_word("the writer has left")
     assert sidecar.log.count("begins") == 1
+
+
+def test_who_writes_while_one_that_wrote_nothing_is_let_go_is_read(
+    free_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = free_dir / "in.y4m"
+
+    def seen_late(*arguments: Any) -> int:
+        happened = await_event(*arguments)
+        if not happened & select.POLLIN:
+            path.write_bytes(b"stream")
+        return happened
+
+    monkeypatch.setattr(fifo, "await_event", seen_late)
+    with closing(Stopping()) as stopping:
+        pipe = fifo.Fifo(str(path), 0o600, stopping)
+        pipe.make()
+        nobody = Thread(target=lambda: path.open("wb").close())
+        nobody.start()
+        with pipe.await_writer() as reader:
+            assert reader.read(6) == b"stream"
+        nobody.join()
 
 
 def test_a_writer_that_stalls_stops_nobody(hub: HubUnderTest, free_dir: Path) -> None:

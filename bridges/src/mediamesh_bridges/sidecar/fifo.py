@@ -19,7 +19,7 @@ import os
 import select
 import stat
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from mediamesh.errors import Interrupted
@@ -71,20 +71,22 @@ class Fifo:
 
     def await_writer(self) -> FifoReader:
         """Wait for a program that has written; raises Interrupted."""
-        while True:
-            reader = FifoReader(self._opened(os.O_RDONLY | os.O_NONBLOCK), self._stopping)
-            happened = await_event(reader.fileno(), select.POLLIN, [self._stopping])
-            if happened & select.POLLIN:
-                return reader
-            reader.close()  # one that wrote nothing has come and gone
-            if not happened:
-                raise Interrupted("asked to stop")
+        reader = self._reader()
+        while not (happened := await_event(reader.fileno(), select.POLLIN, [self._stopping])) & select.POLLIN:
+            with closing(reader):  # one that wrote nothing has come and gone, and the next may have written already
+                if not happened:
+                    raise Interrupted("asked to stop")
+                reader = self._reader()
+        return reader
 
     def close(self) -> None:
         """Close what the request to stop has opened."""
         if self._release is not None:
             os.close(self._release)
             self._release = None
+
+    def _reader(self) -> FifoReader:
+        return FifoReader(self._opened(os.O_RDONLY | os.O_NONBLOCK), self._stopping)
 
     def _opened(self, flags: int) -> int:
         descriptor = os.open(self._path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
