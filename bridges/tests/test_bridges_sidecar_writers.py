@@ -59,7 +59,7 @@ def write_on(pipe: Path, garbage: bytes) -> None:
 def test_garbage_is_refused_and_the_next_writer_is_welcome(
     hub: HubUnderTest, free_dir: Path, suffix: str, garbage: bytes, reason: str
 ) -> None:
-    hub.apply(*planned(connection("cam", VIDEO) + connection("other", VIDEO)))
+    hub.apply(*planned(connection("cam", VIDEO, "block") + connection("other", VIDEO)))  # it is read late
     pipe = free_dir / f"in.{suffix}"
     with (
         serving(hub.root, f"send cam pipe:{pipe}", f"send other pipe:{free_dir / 'b.y4m'}") as sidecar,
@@ -85,9 +85,9 @@ def test_each_writer_is_a_discontinuity_and_ends_its_stream(hub: HubUnderTest, f
                     flags.append(frame.flags)
             sidecar.await_word("the writer has left", visit)
     end, gap = Flags.END_OF_STREAM, Flags.DISCONTINUITY
-    assert flags[:3] == [0, 0, end]
+    assert [flag & ~gap for flag in flags] == [0, 0, end] * 2  # a sidecar that is held up has a gap of its own
+    assert not flags[0] & gap
     assert flags[3] & gap
-    assert flags[4:] == [0, end]
 
 
 def test_a_writer_that_writes_nothing_is_nobody(hub: HubUnderTest, free_dir: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_writer_that_stalls_stops_nobody(hub: HubUnderTest, free_dir: Path) ->
 
 
 def test_a_container_is_converted_to_the_connection(hub: HubUnderTest, free_dir: Path) -> None:
-    hub.apply(*planned(connection("cam", VIDEO) + connection("tone", SOUND)))
+    hub.apply(*planned(connection("cam", VIDEO) + connection("tone", SOUND, "block")))
     pipe, sound = free_dir / "in.ts", free_dir / "in.mkv"
     with (
         serving(hub.root, f"send cam pipe:{pipe}", f"send tone pipe:{sound}"),
