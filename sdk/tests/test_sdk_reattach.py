@@ -7,6 +7,7 @@ import pytest
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.waiting import wait_until
 from sdk_plans import QUEUE, connection
+from test_sdk_waiting import until_refused
 
 import mediamesh
 
@@ -128,8 +129,10 @@ def test_a_second_source_stands_by(hub: HubUnderTest) -> None:
     hub.apply(connection())
     with mediamesh.open_source("cam", timeout=30) as first:
         last = first.send(b"x", timeout=30)
-        with pytest.raises(mediamesh.Timeout, match="has a source already"):
-            mediamesh.open_source("cam", timeout=1)
+        with mediamesh.Source("cam") as refused:
+            until_refused(refused)
+            with pytest.raises(mediamesh.Timeout, match="has a source already"):
+                refused.open(0)
         opened: list[mediamesh.Source] = []
         standby = threading.Thread(target=lambda: opened.append(mediamesh.open_source("cam", timeout=30)))
         standby.start()
@@ -144,8 +147,10 @@ def test_unknown_connections_are_refused_unless_waited_for(hub: HubUnderTest) ->
     with pytest.raises(mediamesh.RefusedForNow, match="no connection 'default/late'") as raised:
         mediamesh.open_sink("late")
     assert raised.value.reason == "NoSuchConnection"
-    with pytest.raises(mediamesh.Timeout, match="no connection 'default/late'"):
-        mediamesh.open_sink("late", wait=True, timeout=1)
+    with mediamesh.Sink("late", wait=True) as waiting:
+        until_refused(waiting)
+        with pytest.raises(mediamesh.Timeout, match="no connection 'default/late'"):
+            waiting.open(0)
     planner = threading.Timer(0.05, hub.apply, [connection("late")])
     planner.start()
     with mediamesh.open_sink("late", wait=True, timeout=30) as sink:

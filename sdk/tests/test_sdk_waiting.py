@@ -48,6 +48,17 @@ def until_refused(end: mediamesh.Sink | mediamesh.Source) -> None:
     wait_until(lambda: not end._poll_open() and end._tether.failure is not None)
 
 
+def until_no_hub_answers(sink: mediamesh.Sink) -> None:
+    """Wait until the sink has not only lost its hub but tried to come back, which may take longer than the patience."""
+
+    def tried() -> bool:
+        with pytest.raises(mediamesh.Timeout) as raised:
+            sink.receive(0)
+        return "no hub answers" in str(raised.value)
+
+    wait_until(tried)
+
+
 def test_impatience_complains_once_and_then_waits_for_ever() -> None:
     said: list[str] = []
     impatience = Impatience(lambda: said.append("why"))
@@ -91,7 +102,7 @@ def test_who_waits_for_the_first_frame_is_told_once(hub: HubUnderTest, caplog: p
         waiting = threading.Thread(target=lambda: sink.receive().release())
         waiting.start()
         wait_until(lambda: caplog.messages)
-        source.send(b"1")
+        source.send(b"1", timeout=30)  # for ever, it might be told what for
         waiting.join()
         ended_by(sink, sink.receive, lambda: sink._complaint != "")
     assert caplog.messages == [f"waiting for a frame of default/cam: {NOTHING_YET}"]
@@ -102,6 +113,7 @@ def test_a_hub_that_went_away_is_told_and_told_again(own_hub: HubUnderTest, capl
     with mediamesh.open_sink("cam", timeout=30) as sink:
         for number in (1, 2):
             own_hub.kill()
+            until_no_hub_answers(sink)
             waiting = threading.Thread(target=lambda: sink.receive().release())
             waiting.start()
             wait_until(lambda: sum("no hub answers" in text for text in caplog.messages) == number)  # noqa: B023
