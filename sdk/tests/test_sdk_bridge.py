@@ -91,7 +91,8 @@ def test_a_bridge_runs_until_it_is_told_to_stop(
     assert other.returncode == 1
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert (out, err, process.returncode) == (f"10 True {free_dir}\n", "", 0)
+    assert (out, process.returncode) == (f"10 True {free_dir}\n", 0)
+    assert all(line.startswith("waiting ") for line in err.splitlines()), err  # which is said if the hub is slow
     assert (free_dir / "lock").read_text() == ""  # it was stopped, it was not done
 
 
