@@ -188,7 +188,7 @@ def test_several_viewers_see_a_connection_over_http(
         assert refused.value.code == 404
         refused.value.close()
         sidecar.await_word("the reader has left")
-        assert not hub.attachments("sink")
+        wait_until(lambda: not hub.attachments("sink"), "the sink's end")
 
 
 def test_sound_is_not_shown(hub: HubUnderTest) -> None:

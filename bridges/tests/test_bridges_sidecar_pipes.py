@@ -98,6 +98,7 @@ def test_each_reader_begins_with_a_header_and_the_newest_picture(hub: HubUnderTe
     with serving(hub.root, f"receive cam pipe:{pipe}") as sidecar, opened(Source("cam", root=hub.root)) as source:
         for visit in range(1, 4):
             last = sent(source, 3)[-1]
+            wait_until(lambda: hub.flow().next_sequence == source.next_sequence, "the newest picture")
             reader = os.open(pipe, os.O_RDONLY)
             try:
                 stream = read_exactly(reader, len(HEADER) + 6 + SIZE)
@@ -105,7 +106,7 @@ def test_each_reader_begins_with_a_header_and_the_newest_picture(hub: HubUnderTe
                 os.close(reader)
             assert stream == HEADER + b"FRAME\n" + last
             sidecar.await_word("the reader has left", visit)
-            assert not attached(hub, "sink")
+            wait_until(lambda: not attached(hub, "sink"), "the sink's end")
 
 
 def test_a_slow_reader_loses_whole_pictures(hub: HubUnderTest, free_dir: Path) -> None:
@@ -221,9 +222,9 @@ def test_annex_b_goes_both_ways_and_begins_with_a_key_frame(hub: HubUnderTest, f
     hub.apply(*planned(connection("cam", H264.replace("h264,", f"h264, alignment: {alignment},"))))
     fifo_in, fifo_out = free_dir / "in.h264", free_dir / "out.h264"
     film = ("-re", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=50", "-pix_fmt", "yuv420p")
-    with serving(hub.root, f"send cam pipe:{fifo_in}", f"receive cam pipe:{fifo_out}"):
+    with serving(hub.root, f"send cam pipe:{fifo_in}", f"receive cam pipe:{fifo_out}") as sidecar:
         writing = ffmpeg(*film, "-c:v", "libx264", "-g", "10", "-bf", "0", "-f", "h264", str(fifo_in))
-        for _ in range(2):
+        for visit in range(1, 3):
             reading = ffmpeg(
                 "-probesize",
                 "100000",
@@ -239,6 +240,7 @@ def test_annex_b_goes_both_ways_and_begins_with_a_key_frame(hub: HubUnderTest, f
                 stdout=-1,
             )
             assert finish(reading).startswith(b"MD5=")
+            sidecar.await_word("the reader has left", visit)  # who came sooner would get the rest of that stream
         stop(writing)
 
 
