@@ -7,7 +7,8 @@ from typing import Any
 from mediamesh_operator.errors import ObjectConflict, OperatorError
 from mediamesh_operator.leader import Pauses
 
-QUICK = Pauses(retry=0.002, renew_within=0.1)
+PATIENT = Pauses(retry=0.002, renew_within=30.0)
+QUICK = Pauses(retry=0.002, renew_within=0.1)  # where the Lease is to be lost
 
 
 class Shelf:

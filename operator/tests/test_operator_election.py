@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 from mediamesh_testing.waiting import eventually, wait_until
-from operator_leases import QUICK, Shelf
+from operator_leases import PATIENT, QUICK, Shelf
 
 from mediamesh_operator import lease
 from mediamesh_operator.election import LAST_WORDS, Election
 from mediamesh_operator.errors import LeaseLost, PartEnded
 from mediamesh_operator.leader import Candidate, Pauses
-
-PATIENT = Pauses(retry=0.002, renew_within=30.0)
 
 
 class Scene:

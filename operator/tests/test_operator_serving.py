@@ -128,7 +128,7 @@ async def test_the_younger_pods_agent_takes_over(port: Port) -> None:
         assert await old.end() == (Code.FAILED_PRECONDITION, "Superseded")
         await connected(port)
         async with port.agent(old_token) as again:
-            await again.begin()
+            await again.hello()  # it is refused for that: whatever it said next might find the stream at its end
             assert await again.end() == (Code.FAILED_PRECONDITION, "Superseded")
         session = port.sessions.get("node-a")
         assert session is not None
@@ -138,7 +138,7 @@ async def test_the_younger_pods_agent_takes_over(port: Port) -> None:
 
 @served
 async def test_a_stream_ends_when_its_token_does_and_another_takes_its_place(port: Port) -> None:
-    async with port.agent(port.reviewers.issue(exp=time.time() + 0.5)) as agent:
+    async with port.agent(port.reviewers.issue(exp=time.time() + 3)) as agent:
         await agent.begin()
         await connected(port)
         assert (await agent.end())[0] is Code.OK
@@ -194,7 +194,7 @@ async def test_an_agent_that_leaves_before_it_said_anything_is_no_trouble(port: 
 @pytest.mark.parametrize("said", [0, 1])
 def test_who_says_nothing_is_sent_away(said: int) -> None:
     async def scene() -> None:
-        async with serving(patience=0.2) as port, port.agent(port.reviewers.issue()) as agent:
+        async with serving(patience=1.0) as port, port.agent(port.reviewers.issue()) as agent:
             if said:
                 await agent.hello()
             assert await agent.end() == (Code.DEADLINE_EXCEEDED, "Silent")
