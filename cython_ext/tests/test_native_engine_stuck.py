@@ -64,7 +64,7 @@ def test_a_full_counter_alone_hurts_only_its_peer() -> None:
         for number in range(20):
             send(source, number)
             assert receive(witness) == number
-        assert not node.engine.check_stuck(0)
+        assert not node.engine.check_stuck()  # it may be at one of its signals, but none takes long
         assert node.engine.events() == []
 
 
