@@ -1,8 +1,8 @@
 """The hub as a whole: its parts put together, its requests answered, its end in the right order.
 
-The end: nobody new is let in, the bridges that feed flows finish, the sinks get what is still under way, the
-bridges that record close their files, then applications are told, then memory goes. Each step is bounded; a second
-SIGTERM skips the waiting.
+The end: nobody new is let in, the bridges that feed flows finish, applications that feed them are told, the sinks get
+what is still under way, the bridges that record close their files, then the other applications are told, then memory
+goes. Each step is bounded; a second SIGTERM skips the waiting.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ _RECORDERS = 20.0
 _FEEDERS = 5.0
 LONGEST_POLITENESS = _FEEDERS + _DRAIN + _RECORDERS
 """Seconds that an end may take because of bridges; whoever ends a hub has to wait longer."""
+_GOING_DOWN = AttachmentEnded("HubStopping", "the hub is going down")
 
 
 class Hub:
@@ -270,8 +271,16 @@ class Hub:
 
     async def _end_politely(self, *, done_too: bool) -> None:
         await self.supervisor.stop("source", _FEEDERS, done_too=done_too)
+        if self.service.stopping:
+            self._end_feeding()
         await self._drained()
         await self.supervisor.stop("sink", _RECORDERS, done_too=done_too)
+
+    def _end_feeding(self) -> None:
+        """Take no more of applications, who know of no end: of what they go on to send, sinks would miss the last."""
+        for source in [flow.source for flow in self.service.flows.values()]:
+            if source is not None and source.grant.kind == "pod" and source.last_word is None:
+                self.service.end(source, _GOING_DOWN)
 
     async def _unless_hurried(self, work: Awaitable[None]) -> None:
         working = asyncio.ensure_future(work)
@@ -296,7 +305,7 @@ class Hub:
     def _end_attachments(self) -> None:
         asyncio.get_running_loop().remove_reader(self.service.engine.event_fd)
         for flow in list(self.service.flows.values()):
-            self.service.remove_flow(flow, AttachmentEnded("HubStopping", "the hub is going down"))
+            self.service.remove_flow(flow, _GOING_DOWN)
 
     def _give_back(self) -> None:
         self.service.engine.close()
