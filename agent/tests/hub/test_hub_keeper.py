@@ -47,6 +47,11 @@ class Container(HubUnderTest):
     def await_serving(self) -> None:
         wait_until(lambda: self.probe().returncode == 0, "a hub of this container")
 
+    def await_idle(self) -> None:
+        """Wait until it has told what is left in its container to end: it would end who looks into it, too."""
+        wait_until(lambda: "idle until SIGTERM" in self.log, "the keeper to idle")
+        assert self.mark.exists()
+
     def processes(self) -> list[str]:
         """Name what runs in it beside the keeper."""
         return self.inside("ps", "-e", "-o", "stat=,args=").stdout.splitlines()[1:-1]
@@ -124,7 +129,7 @@ def test_a_successor_in_another_container_loses_no_frame_and_the_first_idles(fir
     wishes = taker(), taker(), source(wait_for_sinks=2)
     with acting(*wishes) as actors, running(first.root, free_dir / "second") as second:
         second.await_serving()
-        wait_until(first.mark.exists, "the mark")
+        first.await_idle()
         said = first.probe()
         assert (said.returncode, said.stderr) == (1, "the hub that answers is another container's\n")
         assert first.processes() == []
@@ -143,7 +148,7 @@ def test_a_keeper_that_finds_its_mark_starts_nothing(root: Path, free_dir: Path)
     (free_dir / "pod").mkdir()
     (free_dir / "pod" / "handed-over").touch()
     with running(root, free_dir / "pod") as marked:
-        wait_until(lambda: "idle until SIGTERM" in marked.log, "the keeper")
+        marked.await_idle()
         assert marked.processes() == []
         assert marked.end() == 0
     assert not root.exists()
@@ -156,7 +161,7 @@ def test_who_was_succeeded_while_its_hub_was_dead_idles(first: Container, free_d
     with running(first.root, free_dir / "second") as second:
         second.await_serving()
         first.signal(signal.SIGCONT)
-        wait_until(first.mark.exists, "the mark")
+        first.await_idle()
         assert second.observe().handovers == 0
         assert first.processes() == []
 
@@ -173,6 +178,7 @@ def test_bridges_finish_in_their_container_and_begin_in_the_next(first: Containe
     with running(first.root, free_dir / "second") as second:
         second.await_serving()
         wait_until(lambda: bridged(second).state == "Running", "the recorder of the second")
+        first.await_idle()
         assert first.processes() == []
         assert any("mediamesh.bridge" in line for line in second.processes())
         assert bridged(second).restarts == 0

@@ -150,10 +150,10 @@ class Keeper:
 
     def _idle(self) -> int:
         """Wait for the end; bridges that a dead hub left behind are told to finish, for the successor has its own."""
-        log.info("the hub of this root is another container's; idle until SIGTERM")
         if os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGTERM)
+        log.info("the hub of this root is another container's; idle until SIGTERM")
         while not self._told_to_end:
             self._hear()
         return 0
