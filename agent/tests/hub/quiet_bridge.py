@@ -6,28 +6,23 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 
 def main() -> int:
     instruction = json.loads(os.environ["MEDIAMESH_BRIDGE"])
     config = instruction["config"]
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # whoever sees the lock may send it
     lock = os.open(instruction["lock"], os.O_RDWR | os.O_CREAT)
     fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    ending = []
-
-    def on_term(_number: int, _frame: FrameType | None) -> None:
-        ending.append(True)
-
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if config.get("stubborn") else on_term)
     for line in config.get("says", []):
         sys.stderr.write(f"{line}\n")
     if "exit" in config:
         return int(config["exit"])
     if note := config.get("note"):
         Path(note).write_text(f"{instruction['role']} {os.getpid()} {os.environ['MEDIAMESH_DIR']}")
-    while not ending:
+    while config.get("stubborn"):
         signal.pause()
+    signal.sigwait({signal.SIGTERM})
     if epitaph := config.get("epitaph"):
         with Path(epitaph).open("a") as book:
             book.write(instruction["role"] + "\n")
