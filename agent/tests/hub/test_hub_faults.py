@@ -87,7 +87,7 @@ def test_frames_held_for_long_keep_a_source_out_only_as_long(hub: HubUnderTest) 
 
 
 def test_a_killed_hub_costs_one_discontinuity(hub: HubUnderTest) -> None:
-    hub.apply(flow(frames=80, sinks=[sink(queue=16)]))
+    hub.apply(blocking())
     with acting(taker(), source(pace=0.002, wait_for_sinks=1)) as (taking, feeding):
         wait_until(lambda: hub.flow().frames > 20, "frames")
         hub.kill()
@@ -95,6 +95,7 @@ def test_a_killed_hub_costs_one_discontinuity(hub: HubUnderTest) -> None:
         wait_until(lambda: len(hub.flow().attachments) == 2 and hub.flow().frames > 20, "frames again")
         assert hub.flow().next_sequence > 20
         feeding.end()
+        all_taken(hub)
         report = taking.end()
     assert len(report["flagged"]) == 1
 

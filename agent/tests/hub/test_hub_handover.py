@@ -201,7 +201,9 @@ def test_a_hub_of_another_version_goes_on_unless_it_is_to_be_replaced(root: Path
         with refused.stdout:
             assert refused.wait(PATIENCE) == 1
         assert "HandoverVersion" in hub.log
-        assert passed(feeding, taking, b"before") == b"before"
+        feeding.send(b"before", timeout=PATIENCE)
+        with taking.receive(timeout=PATIENCE) as frame:
+            assert bytes(frame) == b"before"
         successor = hub.launch("--replace")
         hub.await_ready(successor)
         assert hub.reap() == HANDED_OVER
