@@ -19,6 +19,7 @@ from mediamesh_testing.waiting import wait_until
 from mediamesh_testing.watching import all_taken
 
 from mediamesh_agent.ledger import Ledger
+from mediamesh_native.memif.messages import Disconnect, encode
 
 TARGET = "default/target"
 OTHER = "default/other"
@@ -75,3 +76,6 @@ def all_is_well(hub: HubUnderTest) -> None:
     Chance(hub, 0).moment(most=5)
     with RawClient(hub.root) as honest:
         assert honest.attach("sink", TARGET).endpoint == "out"
+        honest.say(encode(Disconnect(0, "done")))
+        while honest.hear():  # it has left when the test goes on, and no later test counts its end
+            pass

@@ -125,8 +125,8 @@ def test_a_source_that_writes_nonsense_is_ended(
 def test_a_sink_that_writes_nonsense_is_ended(
     beset: HubUnderTest, harm: Callable[[HostilePeer], None], reason: str
 ) -> None:
-    before = ends(beset)
     wait_until(lambda: not beset.flow(TARGET).attachments, "the last test's clients to be gone")
+    before = ends(beset)
     taking, feeding = mediamesh.open_sink(TARGET), mediamesh.open_source(TARGET, timeout=PATIENCE)
     with taking, feeding, hostile(beset, "sink") as peer:
         feeding.send(b"first", timeout=PATIENCE)
@@ -144,8 +144,8 @@ def test_a_sink_that_writes_nonsense_is_ended(
 def test_a_client_that_spoils_what_wakes_it_hurts_only_itself(
     beset: HubUnderTest, harm: Callable[[HostilePeer], None], role: str
 ) -> None:
-    before = ends(beset)
     wait_until(lambda: not beset.flow(TARGET).attachments, "the last test's clients to be gone")
+    before = ends(beset)
     connection = OTHER if role == "source" else TARGET
     with mediamesh.open_sink(TARGET) as taking, mediamesh.open_source(TARGET, timeout=PATIENCE) as feeding:
         with hostile(beset, role, connection) as peer:

@@ -9,10 +9,12 @@ import pytest
 from faults_beset import TARGET, all_is_well, ends, new_ends, told
 from faults_stage import LONG
 from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import CAPACITY
 from mediamesh_testing.rawclient import RawClient
 from mediamesh_testing.waiting import wait_until
 from mediamesh_testing.words import ONE_OF_EACH
 
+from mediamesh_agent.hub.memory import pool_bytes
 from mediamesh_native.memif.handshake import MasterHandshake
 from mediamesh_native.memif.messages import MESSAGE_SIZE, Ack, Disconnect, encode
 from mediamesh_protos import attach_pb2
@@ -177,6 +179,7 @@ def test_requests_of_pure_chance_hurt_nobody(beset: HubUnderTest) -> None:
 @pytest.mark.parametrize(("surplus", "reason"), [(1, b"DescriptorSurplus"), (MANY_FDS, b"DescriptorsTruncated")])
 def test_descriptors_nobody_asked_for_are_not_kept(beset: HubUnderTest, role: str, surplus: int, reason: bytes) -> None:
     alone(beset)
+    wait_until(lambda: beset.flow(TARGET).pool_bytes == 2 * pool_bytes(1000, CAPACITY), "the next source's pool")
     table = Path(f"/proc/{beset.process.pid}/fd")
     before = len(list(table.iterdir()))
     for step in [*range(STEPS[role]), SERVING]:
