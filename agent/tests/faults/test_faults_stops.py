@@ -11,6 +11,7 @@ from mediamesh_testing.actors import Actor, acting, source, taker, unharmed
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import flow, sink
 from mediamesh_testing.waiting import PATIENCE, wait_until
+from mediamesh_testing.watching import all_taken
 
 import mediamesh
 from mediamesh_protos import hub_pb2, plan_pb2
@@ -47,8 +48,8 @@ def at(hub: HubUnderTest, endpoint: str) -> hub_pb2.ObservedAttachment:
 def test_a_stopped_sink_that_drops_wakes_up_with_the_newest(hub: HubUnderTest, seed: int) -> None:
     with two_sinks(hub, "dropOldest") as (_, tried, feeding):
         Chance(hub, seed).moment()
-        before = at(hub, "tried").dropped
         with tried.stopped():
+            before = at(hub, "tried").dropped
             wait_until(lambda: at(hub, "tried").dropped > before + 3 * QUEUE, "drops")
             sequence = hub.flow().next_sequence
         Chance(hub, seed).moment(most=2 * QUEUE)
@@ -72,7 +73,7 @@ def test_a_stopped_sink_that_blocks_holds_the_source_and_loses_nothing(hub: HubU
                 assert hub.flow().next_sequence <= sequence + 1
         Chance(hub, seed).moment()
         sent = feeding.end()["sent"]
-        wait_until(lambda: at(hub, "tried").received == at(hub, "tried").frames, "it to have all")
+        all_taken(hub, sent)
         report = tried.end()
     unharmed(report)
     assert (report["flagged"], report["last"]) == ([], sent - 1)
@@ -106,7 +107,7 @@ def test_a_stopped_source_or_hub_costs_nothing_but_time(hub: HubUnderTest, seed:
         hub.process.send_signal(signal.SIGCONT)
         Chance(hub, seed).moment()
         sent = feeding.end()["sent"]
-        wait_until(lambda: at(hub, "tried").received == at(hub, "tried").frames, "it to have all")
+        all_taken(hub, sent)
         report = tried.end()
     unharmed(report)
     assert report["last"] == sent - 1
