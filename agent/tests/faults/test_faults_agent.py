@@ -95,6 +95,7 @@ def test_an_agent_carries_out_what_changed_while_it_was_away(mesh: Mesh, seed: i
             with mesh.up() as second, acting(taker(connection="new"), source(connection="new")) as (late, _):
                 wait_until(lambda: mesh.flows() == {CAM, "default/new"}, "the new plan")
                 Chance(mesh, seed).moment("default/new")
+                wait_until(lambda: any(one.received for one in mesh.flow("default/new").attachments), "its first frame")
                 unharmed(late.end())
                 feeding.end()
                 all_taken(mesh)

@@ -16,6 +16,7 @@ from faults_stage import Chance, audited
 from mediamesh_testing.actors import acting, source, taker, unharmed
 from mediamesh_testing.hub import HubUnderTest, running_hub
 from mediamesh_testing.plans import lossless
+from mediamesh_testing.waiting import wait_until
 from mediamesh_testing.watching import all_taken
 
 HOUR = 3600
@@ -61,6 +62,7 @@ def test_frames_flow_on_whatever_the_wall_clock_says(stepped_hub: HubUnderTest, 
                 step(-seconds)
                 chance.moment()
                 assert waiting.says()["shortest"] >= 0.02
+                wait_until(lambda: all(one.received for one in hub.flow().attachments if one.role == "sink"), "frames")
                 unharmed(late.end())
             hub.succeed()
         feeding.end()
