@@ -76,7 +76,7 @@ def test_a_stock_link_lives_through_them_all(hub: HubUnderTest) -> None:
         report = taking.end()
         unharmed(report)
         assert (report["received"], report["flagged"]) == (sent, [])
-        assert not at_rest(hub, pid).beyond(before)
+        wait_until(lambda: not at_rest(hub, pid).beyond(before), lambda: at_rest(hub, pid).beyond(before))
         hub.succeed()
         assert nursery.await_oldest() == HANDED_OVER
 

@@ -40,9 +40,10 @@ def dpdk(
         wait_until(lambda: all(Path(path).exists() for path in paths), "the sockets")
     with dpdk_peer(folder, role, *paths, mode=mode, more=("--no-flush-rx", *more)) as peer:
         wait_until(lambda: all(links(hub, name) for name in names), "the links")
-        before, said = [links(hub, name) for name in names], len(peer.printed)
+        before = [links(hub, name) for name in names]
         peer.ask(f"set fwd {mode} retry" if mode != "rxonly" else f"set fwd {mode}")
         peer.ask(NEVER_GIVE_UP)
+        said = len(peer.printed)  # with all that it has logged of the beginning: that comes another way than answers
         peer.ask("start")
 
         def hand_over() -> None:
