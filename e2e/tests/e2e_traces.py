@@ -50,10 +50,11 @@ def processes(node: Node) -> list[str]:
 
 
 def mounted(node: Node) -> set[str]:
-    """Give the uids of pods in which their folder is mounted."""
+    """Give the uids of pods in which their folder is mounted, the folder being there or not."""
     lines = node.machine.run("cat", "/proc/1/mountinfo").splitlines()
     roots = [line.split()[3] for line in lines]
-    return {root.rpartition("/")[2] for root in roots if "/mediamesh/pods/" in root}
+    folders = {root.removesuffix("//deleted") for root in roots if "/mediamesh/pods/" in root}
+    return {folder.rpartition("/")[2] for folder in folders}
 
 
 def objects(kubectl: Kubectl) -> set[str]:
