@@ -6,9 +6,10 @@ peers, which need no pods. The sink shows by its frames, the connections by what
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from e2e_flows import Flow
+from e2e_operators import connection as without_pods
 
 from mediamesh_e2e.patience import until
 from mediamesh_e2e.release.applications import LIVE, application
@@ -27,14 +28,14 @@ class Change:
     def prepare(self) -> None:
         """Make what will be changed: a pod that waits to be a sink, and a connection to be deleted."""
         pod = application(self.flow.release.tag, "sink", self.flow.name, app=f"late-{self.name}")
-        self.flow.apply(_peers(f"old-{self.name}"))
+        self.flow.apply(without_pods(f"old-{self.name}"))
         self.flow.applications.pods.start(pod)
         until(lambda: f"old-{self.name}" in self._running(), "the connection to be deleted", seconds=PATIENCE)
 
     def make(self) -> None:
         """Change it all."""
         self.flow.add_sink(f"late-{self.name}", LIVE)
-        self.flow.apply(_peers(f"new-{self.name}"))
+        self.flow.apply(without_pods(f"new-{self.name}"))
         self.flow.delete("mediaconnection", f"old-{self.name}")
 
     def await_done(self) -> None:
@@ -58,18 +59,3 @@ class Change:
 
 
 METRICS: Final = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8080/metrics').read().decode())"
-
-
-def _peers(name: str) -> dict[str, Any]:
-    """Give a connection that needs no pod."""
-    peer = {"role": "server", "nodeName": NODE}
-    return {
-        "apiVersion": "mediamesh.io/v1alpha1",
-        "kind": "MediaConnection",
-        "metadata": {"name": name},
-        "spec": {
-            "payload": {"blob": {"maxSize": 1000}},
-            "source": {"name": "in", "memif": peer | {"socket": f"in-{name}.sock"}},
-            "sinks": [{"name": "out", "memif": peer | {"socket": f"out-{name}.sock"}}],
-        },
-    }
