@@ -15,7 +15,7 @@ from pathlib import Path
 from mediamesh_e2e.cluster.cgroups import NodeCgroups
 from mediamesh_e2e.cluster.layout import Place
 from mediamesh_e2e.errors import StartFailed
-from mediamesh_e2e.patience import LOOK_AGAIN, until
+from mediamesh_e2e.patience import FIRST_PAUSE, until
 from mediamesh_e2e.programs import run
 
 INIT = Path(__file__).with_name("machine_init.sh")
@@ -166,7 +166,7 @@ class Program:
     def _let_it_see_the_end(self) -> None:
         self._entered.send_signal(signal.SIGCONT)  # nsenter stops itself when what it waits for is stopped
         with suppress(subprocess.TimeoutExpired):
-            self._entered.wait(LOOK_AGAIN)
+            self._entered.wait(FIRST_PAUSE)
 
 
 def _in_cgroups(doors: Sequence[Path], command: Sequence[str | Path]) -> list[str | Path]:
