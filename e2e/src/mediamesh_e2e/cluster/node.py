@@ -64,6 +64,10 @@ class Node:
         self._await_containerd()
         self.machine.run("ctr", "--namespace=k8s.io", "images", "import", archive, timeout=300)
 
+    def tag_image(self, reference: str, other: str) -> None:
+        """Give an image that containerd has another name beside its own."""
+        self.machine.run("ctr", "--namespace=k8s.io", "images", "tag", "--force", reference, other)
+
     def kill_container(self, identity: str) -> None:
         """End a container's first process with SIGKILL, which it cannot be sent from inside."""
         self.machine.run("ctr", "--namespace=k8s.io", "tasks", "kill", "--signal=SIGKILL", identity)
