@@ -50,6 +50,7 @@ def cam(release: Release, restricted: Pods) -> Iterator[Flow]:
     made.applications.more("sink", 10)
     yield made
     made.delete("mediaconnection", "cam")
+    made.delete("pod", "--all")  # kubelet lets no pod go whose volume nobody takes back
 
 
 def consumer(release: Release, program: str, name: str, *, app: str = "") -> dict[str, Any]:
