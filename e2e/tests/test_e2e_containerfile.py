@@ -173,12 +173,12 @@ def test_pods_run_the_images(
     for name, (command, _) in wanted.items():
         reference = f"registry.test/mediamesh-{name}:{TAG}"
         built.archive(name, reference, tmp_path / name)
-        for node in cluster.nodes.values():
-            node.import_image(tmp_path / name)
+        cluster.nodes["node-a"].import_image(tmp_path / name)
         arguments = {} if command else {"args": ["--help"]}
         once = {"restartPolicy": "Never"}
         backend.kubectl.apply(
-            pod(name, reference, command, container={**safe, **arguments}, spec=once), namespace=pods.namespace
+            pod(name, reference, command, node="node-a", container={**safe, **arguments}, spec=once),
+            namespace=pods.namespace,
         )
     done = ["--for=jsonpath={.status.phase}=Succeeded", "pods", "--all", "--timeout=60s"]
     backend.kubectl("wait", "--namespace", pods.namespace, *done)
