@@ -14,8 +14,6 @@ from mediamesh_e2e.errors import E2eError
 from mediamesh_e2e.images.archive import Start
 from mediamesh_e2e.images.image import Image
 from mediamesh_e2e.pods import Pods
-from mediamesh_e2e.release.chart import Release, released
-from mediamesh_e2e.release.images import provide_images
 
 BACKEND = pytest.StashKey[Backend]()
 FAILED = pytest.StashKey[Path]()
@@ -91,10 +89,3 @@ def shared_pods(backend: Backend) -> Iterator[Pods]:
     """Give the pods of a namespace that the tests of one file share."""
     with a_namespace(backend) as name:
         yield Pods(backend.kubectl, name)
-
-
-@pytest.fixture(scope="module")
-def release(backend: Backend) -> Iterator[Release]:
-    """Install the chart with its defaults for the tests of one file."""
-    with released(backend, provide_images(backend)) as made:
-        yield made
