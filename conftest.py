@@ -6,8 +6,9 @@ descendants (orphans too: they all inherit one variable of the environment), zom
 files in /dev/shm, and the native package's own counts of live objects. What lives for a module or for the session is
 there before the first test that uses it and is looked at again when the session ends.
 
-The comparison costs about a millisecond. Only when something is left is there a garbage collection, and some patience:
-a process that was told to end may take a moment.
+Taking stock costs a millisecond or two, of several thousand tests, so what one test leaves is what the next one finds,
+unless something that lives longer began or ended between them. Only when something is left is there a garbage
+collection, and some patience: a process that was told to end may take a moment.
 """
 
 import gc
@@ -35,6 +36,7 @@ LONGEST_FOLDER = 60  # sun_path has 107 characters, and pods/<uid>/attach.sock n
 
 pytest.register_assert_rewrite("mediamesh_testing")  # its assertions are tests' as well
 _FOREIGN: set[str] = set()  # processes once seen to be somebody else's
+_LATEST: list["Belongings"] = []  # what the last test left, or nothing where that is not known
 os.environ[MARK] = f"{os.getpid()}-{time.monotonic_ns()}"
 # No deadlines: tests make no statement about time.
 hypothesis.settings.register_profile(
@@ -108,15 +110,16 @@ def _is_ours(pid: str) -> bool:
 
 
 def _descriptors() -> Iterator[str]:
-    for link in Path("/proc/self/fd").iterdir():
+    for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
         try:
-            yield f"{link.name} {link.readlink()}"
+            yield f"{number} {os.readlink(f'/proc/self/fd/{number}')}"  # noqa: PTH115
         except FileNotFoundError:
             continue  # the one that lists the folder
 
 
 def _memfd_mappings() -> Iterator[str]:
-    for line in Path("/proc/self/maps").read_text().splitlines():
+    maps = Path("/proc/self/maps").read_bytes()
+    for line in maps.decode().splitlines() if b"/memfd:" in maps else ():
         if "/memfd:" in line:
             yield line.split()[0] + " " + line.partition("/memfd:")[2]
 
@@ -136,18 +139,33 @@ def _native_objects() -> Iterator[str]:
 
 def left_over(before: Belongings) -> list[str]:
     """Name what is there beyond `before`, after the garbage is collected and what is ending has ended."""
-    found = belongings().beyond(before)
-    until = time.monotonic() + PATIENCE
-    while found and time.monotonic() < until:
+    now, until = belongings(), time.monotonic() + PATIENCE
+    while (found := now.beyond(before)) and time.monotonic() < until:
         gc.collect()
         time.sleep(0.01)
-        found = belongings().beyond(before)
+        now = belongings()
+    _LATEST[:] = [now]
     return found
+
+
+def _forget_the_latest(fixture: pytest.FixtureDef[Any]) -> None:
+    if fixture.scope != "function":
+        _LATEST.clear()
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Look again before the next test if something begins that lives longer than a test."""
+    _forget_the_latest(fixturedef)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Look again before the next test if such a thing has ended."""
+    _forget_the_latest(fixturedef)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_by_the_test() -> Iterator[None]:
-    before, policy = belongings(), os.sched_getscheduler(0)
+    before, policy = _LATEST.pop() if _LATEST else belongings(), os.sched_getscheduler(0)
     yield
     if os.sched_getscheduler(0) != policy:  # a library has made it so, and all that come after would starve others
         os.sched_setscheduler(0, policy, os.sched_param(0))
