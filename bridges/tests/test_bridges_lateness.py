@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -49,8 +50,9 @@ def inserted(kind: Kind, sent: Iterable[float], numbers: Sequence[int] = (), fla
     return found
 
 
-def regular(kind: Kind, seconds: float) -> list[float]:
-    return [kind.seconds(number) for number in range(kind.frames(seconds))]
+@cache
+def regular(kind: Kind, seconds: float) -> tuple[float, ...]:
+    return tuple(kind.seconds(number) for number in range(kind.frames(seconds)))
 
 
 def stalled(due: Iterable[float], pauses: Sequence[tuple[float, float]]) -> list[float]:
@@ -106,7 +108,7 @@ def test_a_new_source_leaves_the_time_that_it_was_away(kind: Kind, away: float, 
     before = regular(kind, 3)
     after = [second + kind.seconds(len(before)) + away for second in regular(kind, 3)]
     numbers = [*range(len(before)), *range(0 if anew else len(before), len(after) + (0 if anew else len(before)))]
-    gaps = inserted(kind, before + after, numbers, flagged=-1 if anew else len(before))
+    gaps = inserted(kind, [*before, *after], numbers, flagged=-1 if anew else len(before))
     assert abs(gaps[len(before)] - away * kind.rate) <= 1
     assert sum(gaps) == gaps[len(before)]
 
