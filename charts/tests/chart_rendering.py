@@ -33,7 +33,7 @@ def rendered(values: Mapping[str, Any] | None = None, *, apis: tuple[str, ...] =
 def _rendered(values: str, apis: tuple[str, ...]) -> tuple[Object, ...]:
     served = [word for api in apis for word in ("--api-versions", api)]
     text = helm_says("template", "media", CHART, "--namespace", "media", "--values", "-", *served, given=values)
-    return tuple(one for one in yaml.safe_load_all(text) if one)
+    return tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one)
 
 
 def only(objects: list[Object], kind: str, end: str = "") -> Object:
