@@ -231,7 +231,8 @@ def test_a_client_cannot_write_lines_of_the_log(hub: HubUnderTest) -> None:
     name = "x\n2026-01-01 hub[1] WARNING forged \x1b[2J"
     with RawClient(hub.root) as client:
         client.attach("sink", client=name)
-        assert hub.attachments("sink")[0].client == "x\ufffd2026-01-01 hub[1] WARNING forged \ufffd[2J"
+        (seen,) = wait_until(lambda: hub.attachments("sink"), "the attachment")
+        assert seen.client == "x\ufffd2026-01-01 hub[1] WARNING forged \ufffd[2J"
     with RawClient(hub.root) as client:
         client.refusal("sink", endpoint="none", client=name)
     assert "forged" in hub.log

@@ -36,7 +36,8 @@ from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
 log = logging.getLogger(__name__)
 
 _SETTLE = 1.0
-_DRAIN = 1.0
+_DRAIN = 3.0
+_STALLED = 1.0
 _RECORDERS = 20.0
 _FEEDERS = 5.0
 LONGEST_POLITENESS = _FEEDERS + _DRAIN + _RECORDERS
@@ -292,11 +293,15 @@ class Hub:
             await working
 
     async def _drained(self) -> None:
-        """Wait, within bounds, until sinks have taken and given back what is under way."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN):
-                while any(self.service.occupancies()):  # noqa: ASYNC110 -- a counter in memory wakes nobody
-                    await asyncio.sleep(_DRAIN / 100)
+        """Wait, within bounds, until sinks have taken and given back what is under way, or none of them goes on."""
+        began = moved = time.monotonic()
+        left: list[int] = []
+        while any(now := list(self.service.occupancies())):
+            if now != left:
+                left, moved = now, time.monotonic()
+            if time.monotonic() > min(began + _DRAIN, moved + _STALLED):
+                return
+            await asyncio.sleep(_STALLED / 100)
 
     async def _end_bridges(self, patience: float) -> None:
         for role in ("source", "sink"):
