@@ -81,7 +81,7 @@ def _judge(rounds: dict[str, list[float]]) -> Outcome:
         unit="s",
         holds=whole <= 1 and whole / half <= MOST_TIMES,
         shown=f"{whole:.2f} s, {whole / half:.1f} times half of it",
-        limit="Python objects: one for each endpoint, and the garbage collector that looks at all of them",
+        limit="Python objects: some for each connection and one for each endpoint",
         peer="5,000 connections",
         peer_value=round(half, 3),
         details={name: spread(times) for name, times in rounds.items()},

@@ -1,5 +1,6 @@
 """`MediaConnection`: one source, its sinks, one payload description."""
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -164,7 +165,7 @@ class MediaConnection(Model):
     status: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Written by the operator; ignored here."""
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         """The name by which clients attach: "namespace/name"."""
         return f"{self.metadata.namespace}/{self.metadata.name}"

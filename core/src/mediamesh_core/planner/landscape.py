@@ -35,6 +35,9 @@ class Landscape:
         self._placed: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
         self._notes: list[Any] = []
+        # a method is a new object each time that it is asked for, and notes keep very many of them
+        self._node, self._was, self._fact = self.nodes.get, self._placed.get, self._facts.get
+        self._matching = self.pods.found
 
     def renew(self, nodes: Iterable[Node], pods: Iterable[Pod], placed: Mapping[str, str]) -> None:
         """Be the cluster as it is now. The tables stay the same objects, because notes look into them."""
@@ -53,26 +56,26 @@ class Landscape:
 
     def node(self, name: str) -> Node | None:
         """Return a node; None: there is no such node."""
-        node: Node | None = self._look(self.nodes.get, name)
+        node: Node | None = self._look(self._node, name)
         return node
 
     def matching(self, namespace: str, labels: Mapping[str, str]) -> tuple[Pod, ...]:
         """Return the namespace's pods with these labels, oldest first."""
-        found: tuple[Pod, ...] = self._look(self.pods.found, selector(namespace, labels))
+        found: tuple[Pod, ...] = self._look(self._matching, selector(namespace, labels))
         return found
 
     def was(self, full_name: str) -> str:
         """Return the node where a connection was; "": nowhere."""
-        return self._look(self._placed.get, full_name) or ""
+        return self._look(self._was, full_name) or ""
 
     @property
     def local(self) -> str:
         """The local node, if that is the one to plan for."""
-        return str(self._look(self._facts.get, _LOCAL))
+        return str(self._look(self._fact, _LOCAL))
 
     def able(self, *, recording: bool) -> tuple[str, ...]:
         """Return the nodes with an agent, by name; `recording`: those of them with a media folder."""
-        names: tuple[str, ...] = self._look(self._facts.get, _RECORDING if recording else _ABLE)
+        names: tuple[str, ...] = self._look(self._fact, _RECORDING if recording else _ABLE)
         return names
 
     def _look(self, look: Callable[[Any], Any], place: object) -> Any:

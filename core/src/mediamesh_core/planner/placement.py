@@ -67,9 +67,9 @@ def _beside_the_hub(connection: MediaConnection, node: str) -> Placement:
 
 
 def _sink(sink: Sink, namespace: str, home: Home, landscape: Landscape) -> Iterator[PlacedEndpoint]:
-    if selector(sink) is None:
+    if (labels := selector(sink)) is None:
         return _host_sink(sink, home, landscape)
-    found = landscape.matching(namespace, selector(sink) or {})
+    found = landscape.matching(namespace, labels)
     return _pods(sink, found, home) if sink.pod is not None else _peer(sink, found, home)
 
 

@@ -19,6 +19,7 @@ from mediamesh_core.plan import FlowPlan, NodePlan
 from mediamesh_core.planner.cluster import Node, Observed, Pod
 from mediamesh_core.planner.conflicts import Claims
 from mediamesh_core.planner.drafts import Draft, draft
+from mediamesh_core.planner.growth import uncollected
 from mediamesh_core.planner.landscape import Landscape
 from mediamesh_core.planner.verdicts import Plans, Verdict
 
@@ -42,6 +43,7 @@ class Planner:
         self._landscape = Landscape()
         self._drafts: dict[str, Draft] = {}
 
+    @uncollected()
     def plan(
         self,
         connections: Iterable[MediaConnection],

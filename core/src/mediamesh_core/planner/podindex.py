@@ -12,19 +12,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from mediamesh_core.planner.cluster import Pod
 
-_Label = tuple[str, str]
-Selector = tuple[str, frozenset[_Label]]
-"""A namespace, and labels."""
-_Bucket = tuple[str, _Label]
+_Bucket = tuple[str, str, str]
+"""A namespace, and a label and its value; every pod has the label "" too."""
+Selector = tuple[_Bucket, ...]
+"""The buckets that a pod has to be in, at least one."""
 _Answer = tuple[_Bucket, tuple[Pod, ...]]
 """Which bucket the pods were taken from, and they."""
-_ANY: _Label = ("", "")
-"""Every pod has it."""
 
 
 def selector(namespace: str, labels: Mapping[str, str]) -> Selector:
     """Return what `PodIndex.found` is asked."""
-    return namespace, frozenset(labels.items())
+    return tuple([(namespace, key, value) for key, value in labels.items()]) or ((namespace, "", ""),)
 
 
 class PodIndex:
@@ -62,23 +60,24 @@ class PodIndex:
         return tuple(sorted(self._mounted.get(node, ())))
 
     def _search(self, asked: Selector) -> _Answer:
-        namespace, wanted = asked
-        buckets = [(namespace, label) for label in wanted] or [(namespace, _ANY)]
-        bucket = min(buckets, key=self._size)
+        bucket = min(asked, key=self._size)
         found = self._buckets.get(bucket, [])
-        for key, value in wanted if len(buckets) > 1 else ():
-            found = [pod for pod in found if pod.labels.get(key) == value]
+        for other in asked:
+            if other is not bucket:
+                _, key, value = other
+                found = [pod for pod in found if pod.labels.get(key) == value]
         return bucket, tuple(sorted(found, key=_age))
 
     def _size(self, bucket: _Bucket) -> int:
         return len(self._buckets.get(bucket, ()))
 
     def _add(self, pods: Iterable[Pod]) -> None:
+        buckets = self._buckets
         for pod in pods:
-            space = pod.namespace
-            self._buckets[space, _ANY].append(pod)
-            for label in pod.labels.items():
-                self._buckets[space, label].append(pod)
+            namespace = pod.namespace
+            buckets[namespace, "", ""].append(pod)
+            for key, value in pod.labels.items():
+                buckets[namespace, key, value].append(pod)
             if pod.mounted:
                 self._mounted[pod.node].add(pod.uid)
 
@@ -100,8 +99,8 @@ def _other(pods: Mapping[str, Pod], than: Mapping[str, Pod]) -> list[Pod]:
 
 def _buckets_of(pods: Iterable[Pod]) -> Iterator[_Bucket]:
     for pod in pods:
-        yield pod.namespace, _ANY
-        yield from ((pod.namespace, label) for label in pod.labels.items())
+        yield pod.namespace, "", ""
+        yield from ((pod.namespace, key, value) for key, value in pod.labels.items())
 
 
 def _age(pod: Pod) -> tuple[str, str, str]:

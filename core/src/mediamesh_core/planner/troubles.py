@@ -55,7 +55,7 @@ def of_sinks(endpoints: Iterable[PlacedEndpoint], node: str) -> Trouble | None:
     """Say why sinks do not take part: the first reason that there is."""
     ends: dict[tuple[str, str], list[PlacedEndpoint]] = {}
     for end in endpoints:
-        if end.role == "sink" and end.reason in _OF_SINKS:
+        if end.reason in _OF_SINKS and end.role == "sink":
             ends.setdefault((end.reason, end.name), []).append(end)
     if not ends:
         return None
