@@ -1,5 +1,6 @@
 """Pools and ring regions: geometry, adoption, and memory that is not to be had."""
 
+import ctypes
 import errno
 import gc
 import mmap
@@ -37,6 +38,15 @@ def test_every_frame_has_a_header_page_and_whole_pages_for_its_payload(capacity:
         assert stride == HEADER_SIZE + -(-capacity // 4096) * 4096
         status = os.fstat(pool.fd)
         assert (status.st_size, status.st_blocks * 512) == (pool.size, pool.size)  # in memory already
+
+
+def test_every_page_of_a_pool_is_clear_before_anybody_maps_it() -> None:
+    with closing(Pool(3, (1 << 20) + 1)) as pool, mmap.mmap(pool.fd, pool.size) as mapped:
+        pages = (ctypes.c_ubyte * (pool.size // mmap.PAGESIZE))()
+        start = ctypes.addressof(probe := ctypes.c_char.from_buffer(mapped))
+        assert ctypes.CDLL(None).mincore(ctypes.c_void_p(start), ctypes.c_size_t(pool.size), pages) == 0
+        del probe
+        assert set(pages) == {1}
 
 
 @pytest.mark.parametrize(("frames", "capacity"), TOO_LARGE)

@@ -22,11 +22,11 @@ cdef extern from "<errno.h>" nogil:
 cdef extern from * nogil:
     """
     #include <sys/mman.h>
-    #ifndef MADV_POPULATE_WRITE
-    #define MADV_POPULATE_WRITE 23
+    #ifndef MADV_POPULATE_READ
+    #define MADV_POPULATE_READ 22
     #endif
     """
-    const int MADV_POPULATE_WRITE
+    const int MADV_POPULATE_READ
     int madvise(void *base, size_t size, int advice)
 
 cdef enum:
@@ -59,9 +59,10 @@ cdef class Mapping:
         if offset % self.stride or length > self.stride or index * self.stride + self.stride > self.size:
             return NULL
         if self.writable and not populated[index]:
-            # Faulting page by page costs ten times as much; an older kernel refuses this, and faults.
+            # Faulting page by page costs several times as much; an older kernel refuses this, and faults. Pages of a shared
+            # memfd that are mapped for reading can be written as well, and it is for reading that many are mapped at once.
             populated[index] = 1
-            madvise(self.base + offset, self.stride, MADV_POPULATE_WRITE)
+            madvise(self.base + offset, self.stride, MADV_POPULATE_READ)
         return self.base + offset
 
     def __dealloc__(self):
