@@ -1,8 +1,9 @@
-"""Whether the world is complete, and what of it is gone: a list of who is there now, held against what is known.
+"""Whether the world has all of our own kinds, and what of them is gone: a list of who is there now, held against it.
 
-Two gaps of any watch are closed here. At the start nobody tells when everything has been told of; a plan made of half
-the cluster would take away flows that run. And what is deleted while a watch is broken for long is never told of at
-all. So the names of all objects are listed: at the start until all of them are known, and from then on now and then.
+Two gaps of kopf's watch are closed here (`following`, which watches all else, has none). At the start nobody tells
+when everything has been told of; a plan made of half the cluster would take away flows that run. And what is deleted
+while a watch is broken for long is never told of at all. So the names of all of them are listed: at the start until
+all of them are known, and from then on now and then.
 
 An object that is missing for long though it is listed means that the watch is deaf. That cannot be mended from here,
 so the process ends and its successor watches anew.

@@ -30,6 +30,10 @@ class ObjectConflict(OperatorError, TransientError):
     """Somebody else changed or made the object first."""
 
 
+class VersionGone(OperatorError, TransientError):
+    """The API server has forgotten the version, or the page of a list, that it was to go on from."""
+
+
 class LeaseLost(OperatorError, TransientError):
     """Another replica may lead now, so this one has to end."""
 

@@ -1,6 +1,6 @@
 """What only the leader does, and in which order it begins.
 
-First the certificate, the kinds and the watch; then the wait until the world is complete, because a plan made of half
+First the certificate, the kinds and the watches; then the wait until the world is complete, because a plan made of half
 a cluster takes away what runs; only then the agents' port is opened and the worker begins. From then on all parts run
 side by side, and the end of any of them is the end of the process.
 """
@@ -16,7 +16,9 @@ from pathlib import Path
 from mediamesh_operator import census, handlers, storage
 from mediamesh_operator.authority import MountedCertificate, OwnAuthority, Shown, Source
 from mediamesh_operator.door import Door
+from mediamesh_operator.edge import Edge
 from mediamesh_operator.events import Recorder
+from mediamesh_operator.following import Follower
 from mediamesh_operator.identity import AgentRule
 from mediamesh_operator.landscape import HEARING
 from mediamesh_operator.metrics import Metrics, Picture
@@ -49,6 +51,9 @@ class Leading:
         self._shown = Shown(self._certificates())
         self._queue: WorkQueue[Key] = WorkQueue(time.monotonic)
         self._world = World(f"{options.namespace}/{options.agent_service_account}", options.root)
+        self._edge = Edge(self._world, self._changed)
+        self._nodes_followed = Follower("nodes", self._store, self._edge, self._edge.node)
+        self._pods_followed = Follower("pods", self._store, self._edge, self._edge.pod)
         self._sessions = Sessions(time.monotonic, self._world.created, self._agent_changed)
         self._outlook = Outlook(self._world, self._sessions, time.monotonic)
         self._recorder = Recorder(storage.EventStore(api), options.identity, _now)
@@ -77,13 +82,15 @@ class Leading:
         """Lead until cancelled, or until a part fails."""
         await self._shown.load()
         await census.kinds_served(self._store)
-        watch = handlers.watch(self._world, self._changed, storage.POD_FIELDS, self._take_signals)
+        watch = never_ending("the watch", handlers.watch(self._edge, self._take_signals))
         try:
-            await until_one_ends(never_ending("the watch", watch), self._serve())
+            await until_one_ends(watch, self._nodes_followed.run(), self._pods_followed.run(), self._serve())
         finally:
             self.serving = False
 
     async def _serve(self) -> None:
+        await self._nodes_followed.listed.wait()
+        await self._pods_followed.listed.wait()
         await census.complete(self._world, self._store)
         log.info("the cluster is known", extra=self._world.sizes())
         self._outlook.begin()

@@ -7,13 +7,12 @@ replaced, and a decision can be tested without one.
 
 from mediamesh_operator.storage.api import Api, connected
 from mediamesh_operator.storage.authority import AuthorityStore
-from mediamesh_operator.storage.kinds import POD_FIELDS, KindStore
+from mediamesh_operator.storage.kinds import KindStore
 from mediamesh_operator.storage.leases import LeaseStore
 from mediamesh_operator.storage.records import EventStore
 from mediamesh_operator.storage.reviews import TokenReviews
 
 __all__ = [
-    "POD_FIELDS",
     "Api",
     "AuthorityStore",
     "EventStore",

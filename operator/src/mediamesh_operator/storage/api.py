@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
@@ -24,21 +25,27 @@ from mediamesh_operator.errors import (
     ObjectMissing,
     OperatorError,
     OptionsInvalid,
+    VersionGone,
 )
 
 TIMEOUT: Final = 10.0
+SILENCE: Final = 150.0
+"""Seconds without a line after which a stream is given up; there is a bookmark each minute."""
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 """With the version that was read in the metadata, as strict as a replacement; what others wrote stays."""
 FIELD_MANAGER: Final = "mediamesh-operator"
-_CONNECTIONS: Final = 16
+_CONNECTIONS: Final = 18
+"""Two of them follow nodes and pods."""
+_ENDLESS: Final = aiohttp.ClientTimeout(total=None, sock_read=SILENCE)
 _KINDS_OF_FAILURE: Final[Mapping[int, type[OperatorError]]] = {
     401: ApiForbidden,
     403: ApiForbidden,
     404: ObjectMissing,
     408: ApiUnreachable,
     409: ObjectConflict,
+    410: VersionGone,
     429: ApiUnreachable,
 }
 
@@ -88,37 +95,64 @@ class Api:
         ------
         ApiUnreachable
             It did not answer within `TIMEOUT` seconds, or it cannot now.
-        ObjectMissing, ObjectConflict, ApiForbidden, ApiRefused
+        ObjectMissing, ObjectConflict, VersionGone, ApiForbidden, ApiRefused
             What it said; the message has its words.
         """
-        headers = {"Accept": accept, "Content-Type": content_type}
         what = f"{method} {path}"
-        try:
+        with _failures(what):
             async with asyncio.timeout(TIMEOUT):
-                return await self._answer(method, path, body, list(query), headers, what)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ApiUnreachable(f"{what}: {str(error) or type(error).__name__}") from error
+                response = await self._begun(
+                    method, path, body, query, {"Accept": accept, "Content-Type": content_type}
+                )
+                return _object(await response.read(), what)
 
-    async def _answer(
+    async def lines(self, path: str, query: Sequence[tuple[str, str]]) -> AsyncIterator[dict[str, Any]]:
+        """Yield the objects of an answer that has one in each line and goes on until the API server ends it.
+
+        Raises what `request` raises; `ApiUnreachable`, too, if nothing comes for `SILENCE` seconds.
+        """
+        what = f"GET {path}"
+        with _failures(what):
+            async with asyncio.timeout(TIMEOUT):
+                response = await self._begun("GET", path, None, query, {"Accept": JSON}, _ENDLESS)
+            async with response:
+                async for line in response.content:
+                    yield _object(line, what)
+
+    async def _begun(
         self,
         method: str,
         path: str,
         body: Mapping[str, Any] | None,
-        query: list[tuple[str, str]],
+        query: Sequence[tuple[str, str]],
         headers: dict[str, str],
-        what: str,
-    ) -> dict[str, Any]:
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> aiohttp.ClientResponse:
+        """Ask, and return an answer that is none of a failure, and is still to be read."""
         request = await self._client.param_serialize(
-            method, path, query_params=query, header_params=headers, body=body, auth_settings=["BearerToken"]
+            method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
-        try:
-            response = await self._client.call_api(*request)
-        except ApiException as error:
-            raise _failure(int(error.status or 0), str(error.reason), what) from error
-        text: bytes = await response.read()  # type: ignore[no-untyped-call]
+        response: aiohttp.ClientResponse = (await self._client.call_api(*request, _request_timeout=timeout)).response
         if not 200 <= response.status <= 299:
-            raise _failure(response.status, _words(text), what)
-        return _object(text, what)
+            raise failure(response.status, _words(await response.read()), f"{method} {path}")
+        return response
+
+
+@contextlib.contextmanager
+def _failures(what: str) -> Iterator[None]:
+    """Give the failures of the client our names."""
+    try:
+        yield
+    except ApiException as error:
+        raise failure(int(error.status or 0), str(error.reason), what) from error
+    except (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        raise ApiUnreachable(f"{what}: {str(error) or type(error).__name__}") from error
+
+
+def failure(status: int, words: str, what: str) -> OperatorError:
+    """Return the error that a status of the API server is."""
+    kind = _KINDS_OF_FAILURE.get(status, ApiUnreachable if status >= 500 or status == 0 else ApiRefused)
+    return kind(f"{what}: {status} {words}")
 
 
 def _object(text: bytes, what: str) -> dict[str, Any]:
@@ -129,11 +163,6 @@ def _object(text: bytes, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ApiUnreachable(f"{what}: answered with something that is no object")
     return value
-
-
-def _failure(status: int, words: str, what: str) -> OperatorError:
-    kind = _KINDS_OF_FAILURE.get(status, ApiUnreachable if status >= 500 or status == 0 else ApiRefused)
-    return kind(f"{what}: {status} {words}")
 
 
 def _words(text: bytes) -> str:

@@ -1,33 +1,26 @@
-"""Our kinds and those we watch: lists of who is there, and server-side apply of what we write."""
+"""Our kinds and those we look at: lists, changes, and server-side apply of what we write."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, Api
+from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, JSON, Api, failure
 
 GROUP: Final = "mediamesh.io"
 VERSION: Final = "v1alpha1"
-POD_FIELDS: Final = "spec.nodeName!=,status.phase!=Failed,status.phase!=Succeeded"
-"""The pods we look at: on a node, and not done."""
 _OURS: Final = f"/apis/{GROUP}/{VERSION}"
 _NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _WatchedKind:
-    path: str
-    fields: str = ""
-
-
-_WATCHED: Final = {
-    "mediaconnections": _WatchedKind(f"{_OURS}/mediaconnections"),
-    "medianetworks": _WatchedKind(f"{_OURS}/medianetworks"),
-    "medianodes": _WatchedKind(f"{_OURS}/medianodes"),
-    "nodes": _WatchedKind("/api/v1/nodes"),
-    "pods": _WatchedKind("/api/v1/pods", POD_FIELDS),
+_PATHS: Final = {
+    "mediaconnections": f"{_OURS}/mediaconnections",
+    "medianetworks": f"{_OURS}/medianetworks",
+    "medianodes": f"{_OURS}/medianodes",
+    "nodes": "/api/v1/nodes",
+    "pods": "/api/v1/pods",
 }
+_FIELDS: Final = {"pods": "spec.nodeName!=,status.phase!=Failed,status.phase!=Succeeded"}
+"""Of pods those on a node that are not done."""
 
 
 class KindStore:
@@ -38,25 +31,38 @@ class KindStore:
 
     @property
     def kinds(self) -> Sequence[str]:
-        """The kinds that are watched, by plural name."""
-        return tuple(_WATCHED)
+        """Our own kinds, by plural name."""
+        return tuple(plural for plural, path in _PATHS.items() if path.startswith(_OURS))
 
     async def uids(self, plural: str) -> AsyncIterator[str]:
         """Yield the uid of every object of a kind; only metadata is transferred."""
-        kind = _WATCHED[plural]
-        query = [("limit", str(_PAGE))]
-        if kind.fields:
-            query.append(("fieldSelector", kind.fields))
+        async for items, _ in self.pages(plural, accept=_NAMES_ONLY):
+            for item in items:
+                yield str(item["metadata"]["uid"])
+
+    async def pages(self, plural: str, *, accept: str = JSON) -> AsyncIterator[tuple[Sequence[Mapping[str, Any]], str]]:
+        """Yield the objects of a kind, page by page, each page with the version of the whole list."""
         more = ""
         while True:
+            query = [*_selected(plural), ("limit", str(_PAGE))]
             page = await self._api.request(
-                "GET", kind.path, query=[*query, ("continue", more)] if more else query, accept=_NAMES_ONLY
+                "GET", _PATHS[plural], query=[*query, ("continue", more)] if more else query, accept=accept
             )
-            for item in page.get("items") or ():
-                yield str(item["metadata"]["uid"])
-            more = str((page.get("metadata") or {}).get("continue") or "")
-            if not more:
+            yield page.get("items") or (), str(page["metadata"]["resourceVersion"])
+            if not (more := str(page["metadata"].get("continue") or "")):
                 return
+
+    async def changes(self, plural: str, since: str) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield what becomes of a kind after a version: `type` (ADDED, MODIFIED, DELETED, BOOKMARK) and `object`.
+
+        Ends when the API server wants to be asked again; raises `VersionGone` if it has forgotten the version.
+        """
+        query = [*_selected(plural), ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", since)]
+        async for event in self._api.lines(_PATHS[plural], query):
+            if event["type"] == "ERROR":
+                said = event["object"]
+                raise failure(int(said.get("code") or 0), str(said.get("message")), f"watch of {plural}")
+            yield event
 
     async def write_connection_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None:
         """Make `status` the status of a connection; `ObjectMissing` or `ObjectConflict` if that one is gone."""
@@ -78,3 +84,7 @@ class KindStore:
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind, "metadata": metadata, **rest}
         query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
         await self._api.request("PATCH", path, body=body, query=query, content_type=APPLY)
+
+
+def _selected(plural: str) -> list[tuple[str, str]]:
+    return [("fieldSelector", _FIELDS[plural])] if plural in _FIELDS else []

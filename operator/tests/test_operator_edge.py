@@ -1,23 +1,17 @@
-import asyncio
 from typing import Any
 
 from operator_bodies import AGENTS, ROOT, connection, media_node, network, node, pod
 
-from mediamesh_operator.handlers import Edge
+from mediamesh_operator.edge import Edge
 from mediamesh_operator.world import World
 
 
 def played(*events: tuple[str, str | None, dict[str, Any]]) -> tuple[World, list[tuple[str, str]]]:
-    """Give the handlers these events, as kopf would."""
+    """Tell an edge of these events."""
     world, told = World(AGENTS, ROOT), list[tuple[str, str]]()
     edge = Edge(world, lambda kind, name: told.append((kind, name)))
-
-    async def scene() -> None:
-        for handler, kind, body in events:
-            event = {"type": kind, "object": body}
-            await getattr(edge, handler)(type=kind, event=event, body=body, logger=None, memo=None)
-
-    asyncio.run(scene())
+    for take, kind, body in events:
+        getattr(edge, take)({"type": kind, "object": body})
     return world, told
 
 
@@ -64,3 +58,13 @@ def test_networks_and_media_nodes_come_and_go() -> None:
     )
     assert (world.networks, world.media_nodes) == ({}, {})
     assert told == [("medianode", "node-a")] * 2
+
+
+def test_a_list_tells_what_is_gone() -> None:
+    world, told = World(AGENTS, ROOT), list[tuple[str, str]]()
+    edge = Edge(world, lambda kind, name: told.append((kind, name)))
+    for name in ("node-a", "node-b"):
+        world.put_node(node(name))
+    edge.only("nodes", {"uid-node-a", "uid-node-c"})
+    edge.only("nodes", {"uid-node-a"})
+    assert (set(world.nodes), told) == ({"node-a"}, [("list", "nodes")])
