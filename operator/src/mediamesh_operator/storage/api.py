@@ -10,6 +10,8 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -70,7 +72,17 @@ async def _configuration() -> Configuration:
             config.load_incluster_config(client_configuration=found)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:
         raise OptionsInvalid(f"neither KUBECONFIG nor a service account leads to an API server: {error}") from error
+    found.proxy = found.proxy or _proxy(urlsplit(found.host))
+    found.client_session_kwargs = {"trust_env": False}
     return found
+
+
+def _proxy(server: SplitResult) -> str | None:
+    """Return the proxy that the environment names for a server; aiohttp looks for it, and for a netrc, in each request.
+
+    That takes files and a thread, and a good part of what a request costs.
+    """
+    return None if proxy_bypass(server.netloc) else getproxies().get(server.scheme)
 
 
 class Api:
