@@ -70,7 +70,6 @@ def test_what_changes_while_the_api_server_is_away_is_heard_of(pods: Pods, clust
 def test_nodes_are_known() -> None:
     async def scene(world: World) -> None:
         assert {"node-a", "node-b"} <= set(world.nodes)
-        assert all(world.nodes[name].ready for name in ("node-a", "node-b"))
 
     followed("nodes", scene)
 

@@ -58,12 +58,13 @@ def test_events_of_a_connection_that_was_made_again_may_come_in_any_order() -> N
     assert not here.connections
 
 
-def test_heartbeats_of_a_node_make_no_difference() -> None:
+def test_what_kubelet_says_of_a_node_makes_no_difference() -> None:
     here = world()
     assert here.put_node(node())
+    version = here.version
     assert not here.put_node(node(resourceVersion="2"))
-    assert here.put_node(node(ready=False))
-    assert not here.nodes["node-a"].ready
+    assert not here.put_node(node(ready=False))
+    assert here.version == version
 
 
 def test_a_node_that_was_made_again_outlives_the_end_of_the_first() -> None:

@@ -46,8 +46,6 @@ class ClusterNode:
     name: str
     uid: str
     created: str
-    ready: bool
-    """As its kubelet says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +100,8 @@ def _parsed(body: Body) -> tuple[MediaConnection | None, str]:
 
 def cluster_node(body: Body) -> ClusterNode:
     """Return the Node in a body."""
-    metadata, conditions = body["metadata"], (body.get("status") or {}).get("conditions") or ()
-    return ClusterNode(
-        name=str(metadata["name"]),
-        uid=str(metadata["uid"]),
-        created=str(metadata.get("creationTimestamp") or ""),
-        ready=_is_true(conditions, "Ready"),
-    )
+    metadata = body["metadata"]
+    return ClusterNode(str(metadata["name"]), str(metadata["uid"]), str(metadata.get("creationTimestamp") or ""))
 
 
 def _pod(body: Body, root: str) -> Pod:
