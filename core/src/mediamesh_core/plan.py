@@ -1,7 +1,7 @@
 """What one node should run, as data: the full desired state, made of instructions.
 
 The classes have exactly the fields of `plan.proto`, so that
-`json_format.ParseDict(dataclasses.asdict(plan), NodePlan())` is the whole
+`plan_pb2.NodePlan(**dataclasses.asdict(plan))` is the whole
 conversion. Nothing here knows how a plan is made (`planner`) or carried out (the hub).
 """
 

@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from google.protobuf import json_format
-
 from mediamesh_core.plan import FlowPlan, NodePlan
 from mediamesh_protos import plan_pb2
 
@@ -49,6 +47,6 @@ class PlanMessages:
     def _flow(self, flow: FlowPlan) -> plan_pb2.FlowPlan:
         known = self._flows.get(flow.connection)
         if known is None or known[0] != flow:
-            message = json_format.ParseDict(asdict(flow), plan_pb2.FlowPlan())
+            message = plan_pb2.FlowPlan(**asdict(flow))
             known = self._flows[flow.connection] = flow, message
         return known[1]
