@@ -93,3 +93,33 @@ def test_a_crowd_is_bounded() -> None:
                 await writer.wait_closed()
 
     asyncio.run(scene())
+
+
+def test_more_than_all_buffers_hold_arrives_whole(tmp_path: Path) -> None:
+    async def scene() -> None:
+        over = asyncio.Event()
+
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(2**16):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+            over.set()
+
+        said = b"\x16" + bytes(range(256)) * 2**17
+        inside = tmp_path / "inside"
+        async with (
+            await asyncio.start_unix_server(echo, inside),
+            Door(inside, Metrics().refused).opened("127.0.0.1", 0) as port,
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            writing = asyncio.create_task(writer.drain())
+            assert await reader.readexactly(len(said)) == said
+            await writing
+            writer.close()
+            await writer.wait_closed()
+            await over.wait()
+
+    asyncio.run(scene())

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,57 @@ PATIENCE: Final = 10.0
 MOST: Final = 8192
 """Connections at once."""
 _TLS_HANDSHAKE: Final = 22
-_CHUNK: Final = 64 * 1024
 _number = itertools.count()
+
+
+class _Side(asyncio.Protocol):
+    """One side of a connection. What comes first is kept; from `join` on what comes goes to the other side at once."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, ended: asyncio.Event, met: Callable[["_Side"], None] | None = None) -> None:
+        """`ended` is set when it has; `met` is told when it has begun."""
+        self.first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        """b"": it has left."""
+        self.ended = ended
+        self._met = met
+        self._other: _Side | None = None
+
+    @property
+    def peer(self) -> str:
+        """Whom it is to, as host:port."""
+        host, port = (self.transport.get_extra_info("peername") or ("unknown", 0))[:2]
+        return f"{host}:{port}"
+
+    def join(self, other: "_Side") -> None:
+        """Pass on what comes."""
+        self._other = other
+        self.transport.resume_reading()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # of a stream: it reads and writes
+        if self._met:
+            self._met(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._other is not None:
+            self._other.transport.write(data)
+        else:
+            self.transport.pause_reading()
+            self.first.set_result(data)
+
+    def pause_writing(self) -> None:
+        if self._other is not None:
+            self._other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._other is not None:
+            self._other.transport.resume_reading()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.first.done():
+            self.first.set_result(b"")
+        self.ended.set()
 
 
 @dataclass(slots=True)
@@ -43,7 +92,8 @@ class Door:
 
         The host `::` is every address, of IPv4 too.
         """
-        server = await asyncio.start_server(self._accept, sock=_bound(host, port), limit=_CHUNK)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Side(asyncio.Event(), self._accept), sock=_bound(host, port))
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
@@ -53,30 +103,30 @@ class Door:
             await asyncio.gather(*self._open, return_exceptions=True)
             await server.wait_closed()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._enter(reader, writer))
+    def _accept(self, outer: _Side) -> None:
+        task = asyncio.create_task(self._enter(outer))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
 
-    async def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = _name(writer)
+    async def _enter(self, outer: _Side) -> None:
+        peer = outer.peer
         try:
-            first = await self._first_bytes(reader)
+            first = await self._first_bytes(outer)
             if unwelcome := self._unwelcome(first):
                 self.refused.labels(unwelcome).inc()
                 log.warning("peer refused", extra={"reason": unwelcome, "peer": peer})
             elif first:
-                await self._join(first, reader, writer, peer)
+                await self._join(first, outer, peer)
         except OSError as error:
             log.debug("connection lost", extra={"peer": peer, "detail": str(error)})
         finally:
-            writer.close()
+            outer.transport.close()
 
-    async def _first_bytes(self, reader: asyncio.StreamReader) -> bytes | None:
+    async def _first_bytes(self, outer: _Side) -> bytes | None:
         """Return what the peer says first: b"": it has left; None: nothing."""
         try:
             async with asyncio.timeout(self.patience):
-                return await reader.read(_CHUNK)
+                return await asyncio.shield(outer.first)
         except TimeoutError:
             return None
 
@@ -87,18 +137,16 @@ class Door:
             return "TooManyPeers"
         return "Plaintext" if first and first[0] != _TLS_HANDSHAKE else ""
 
-    async def _join(self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+    async def _join(self, first: bytes, outer: _Side, peer: str) -> None:
         """Carry bytes both ways until one side has ended; TLS knows no half of a connection."""
-        inner_reader, inner_writer = await _connected(self.inside, peer)
-        inner_writer.write(first)
-        ways = [asyncio.create_task(_copy(reader, inner_writer)), asyncio.create_task(_copy(inner_reader, writer))]
+        inner = await _connected(self.inside, peer, outer.ended)
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            inner.join(outer)
+            inner.transport.write(first)
+            outer.join(inner)
+            await outer.ended.wait()
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            inner_writer.close()
+            inner.transport.close()
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -110,23 +158,13 @@ def _bound(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-async def _connected(path: Path, peer: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connected(path: Path, peer: str, ended: asyncio.Event) -> _Side:
+    loop = asyncio.get_running_loop()
     outward = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         outward.bind(f"\0mediamesh/{next(_number)}/{peer}")
-        await asyncio.get_running_loop().sock_connect(outward, str(path))
-        return await asyncio.open_unix_connection(sock=outward, limit=_CHUNK)
+        await loop.sock_connect(outward, str(path))
+        return (await loop.create_unix_connection(lambda: _Side(ended), sock=outward))[1]
     except BaseException:
         outward.close()
         raise
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_CHUNK):
-        writer.write(data)
-        await writer.drain()
-
-
-def _name(writer: asyncio.StreamWriter) -> str:
-    host, port = (writer.get_extra_info("peername") or ("unknown", 0))[:2]
-    return f"{host}:{port}"
