@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediamesh_core.status.rates import rate_between, shown_rate
+from mediamesh_core.status.rates import Rates, rate_between, shown_rate
 
 NTSC = Fraction(60000, 1001)
 
@@ -67,3 +67,34 @@ def test_rate_is_that_of_one_hub() -> None:
     assert rate_between(100, 1.0, 160, 2.0) == 60
     assert rate_between(100, 1.0, 50, 2.0) is None
     assert rate_between(100, 2.0, 160, 2.0) is None
+
+
+def test_a_rate_is_of_the_last_stretch_by_the_hubs_clock() -> None:
+    rates = Rates()
+    rates.update(100.0, {"cam": 0})
+    rates.update(100.1, {"cam": 10})
+    assert rates.rates == {}
+    rates.update(100.0 + 5, {"cam": 300})
+    assert rates.rates == {"cam": pytest.approx(60.0)}
+    rates.update(105.1, {"cam": 310})
+    assert rates.rates == {"cam": pytest.approx(60.0)}
+    rates.update(115.0, {"cam": 300})
+    assert rates.rates == {"cam": 0.0}
+
+
+def test_a_hub_that_began_anew_has_no_rate_at_first() -> None:
+    rates = Rates()
+    rates.update(100.0, {"cam": 1000})
+    rates.update(110.0, {"cam": 2000})
+    rates.update(3.0, {"cam": 5})
+    assert rates.rates == {}
+    rates.update(13.0, {"cam": 605})
+    assert rates.rates == {"cam": pytest.approx(60.0)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**63), st.floats(0, 1e9)), max_size=20))
+def test_whatever_counters_say_a_rate_is_none_or_not_negative(samples: list[tuple[int, float]]) -> None:
+    rates = Rates()
+    for frames, clock in samples:
+        rates.update(clock, {"cam": frames})
+        assert all(rate >= 0 for rate in rates.rates.values())

@@ -1,11 +1,9 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mediamesh_core.status import Observation, SeenAttachment, SeenBridge
-from mediamesh_operator.observations import Rates, notable, observations
+from mediamesh_operator.observations import notable, observations
 from mediamesh_protos import agents_pb2, hub_pb2
 
 CAM = "studio/cam1"
@@ -63,37 +61,6 @@ def test_a_flow_that_could_not_be_set_up_says_why() -> None:
 def test_a_hub_that_is_away_is_a_problem_of_all() -> None:
     found = seen(agents_pb2.Report(problem="the hub does not answer"))
     assert (found.in_force, found.problem) == (False, "the hub does not answer")
-
-
-def test_a_rate_is_of_the_last_stretch_by_the_hubs_clock() -> None:
-    rates = Rates()
-    rates.update(hub(0, 100.0))
-    rates.update(hub(10, 100.1))
-    assert rates.rates == {}
-    rates.update(hub(300, 100.0 + 5))
-    assert rates.rates == {CAM: pytest.approx(60.0)}
-    rates.update(hub(310, 105.1))
-    assert rates.rates == {CAM: pytest.approx(60.0)}
-    rates.update(hub(300, 115.0))
-    assert rates.rates == {CAM: 0.0}
-
-
-def test_a_hub_that_began_anew_has_no_rate_at_first() -> None:
-    rates = Rates()
-    rates.update(hub(1000, 100.0))
-    rates.update(hub(2000, 110.0))
-    rates.update(hub(5, 3.0))
-    assert rates.rates == {}
-    rates.update(hub(605, 13.0))
-    assert rates.rates == {CAM: pytest.approx(60.0)}
-
-
-@given(st.lists(st.tuples(st.integers(0, 2**63), st.floats(0, 1e9)), max_size=20))
-def test_whatever_counters_say_a_rate_is_none_or_not_negative(samples: list[tuple[int, float]]) -> None:
-    rates = Rates()
-    for frames, clock in samples:
-        rates.update(hub(frames, clock))
-        assert all(rate >= 0 for rate in rates.rates.values())
 
 
 BASE = seen(agents_pb2.Report(hub=hub(100)), rate=60.0)

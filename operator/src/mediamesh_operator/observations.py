@@ -1,46 +1,18 @@
 """From what an agent reports to what a status is made of, one connection at a time.
 
-Rates are of the last stretch of at least `STRETCH` seconds by the hub's own clock, so it does not matter when reports
-arrive. An observation has an essence without what changes all the time: two reports of a flow that just flows have the
+An observation has an essence without what changes all the time: two reports of a flow that just flows have the
 same, and nobody need look at it again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-from mediamesh_core.status import Observation, SeenAttachment, SeenBridge, rate_between
+from mediamesh_core.status import NOTABLE, Observation, SeenAttachment, SeenBridge
 from mediamesh_protos import agents_pb2, hub_pb2
 
-STRETCH: Final = 4.0
 _POD_FOLDER: Final = "pods/"
 _MOST: Final = 2**40
 """Frames of one attachment; all of an endpoint together must fit into a status, whatever an agent says."""
-_NOTABLE: Final = 0.02
-"""Share by which a rate has to change before anybody looks."""
-
-
-@dataclass(slots=True)
-class Rates:
-    """Frames per second of a node's flows, from one report to the next."""
-
-    _clock: float = 0.0
-    _frames: Mapping[str, int] = field(default_factory=dict)
-    rates: dict[str, float] = field(default_factory=dict)
-
-    def update(self, hub: hub_pb2.Observed) -> None:
-        """Take the counters of a report."""
-        passed = hub.clock - self._clock
-        if 0 <= passed < STRETCH:
-            return
-        before, frames = self._frames, {flow.connection: flow.frames for flow in hub.flows}
-        found = {
-            name: rate_between(before[name], self._clock, count, hub.clock)
-            for name, count in frames.items()
-            if name in before
-        }
-        self.rates = {name: rate for name, rate in found.items() if rate is not None}
-        self._clock, self._frames = hub.clock, frames
 
 
 def observations(
@@ -74,7 +46,7 @@ def notable(before: Observation, now: Observation) -> bool:
     """Whether somebody should look at what has changed: anything but counters, or the rate by much."""
     if (before.rate is None) != (now.rate is None) or _essence(before) != _essence(now):
         return True
-    return before.rate is not None and now.rate is not None and abs(now.rate - before.rate) > _NOTABLE * before.rate
+    return before.rate is not None and now.rate is not None and abs(now.rate - before.rate) > NOTABLE * before.rate
 
 
 def _essence(seen: Observation) -> tuple[object, ...]:

@@ -10,9 +10,9 @@ from typing import Final
 
 from mediamesh_core.plan import NodePlan
 from mediamesh_core.planner import Planner, Plans, Verdict
-from mediamesh_core.status import Observation
+from mediamesh_core.status import Observation, Rates
 from mediamesh_operator.landscape import HEARING, planned, ready_nodes
-from mediamesh_operator.observations import Rates, notable, observations
+from mediamesh_operator.observations import notable, observations
 from mediamesh_operator.planmessages import PlanMessages
 from mediamesh_operator.sessions import Sessions
 from mediamesh_operator.world import World
@@ -111,7 +111,8 @@ class Outlook:
             return set(before)
         if heard.report is None:
             return set()
-        view.rates.update(heard.report.hub)
+        hub = heard.report.hub
+        view.rates.update(hub.clock, {flow.connection: flow.frames for flow in hub.flows})
         wanted, digest = self.connections_of(node), self._digests.get(node, "")
         view.seen = observations(heard.report, wanted, digest, view.rates.rates)
         return {name for name, now in view.seen.items() if name not in before or notable(before[name], now)}

@@ -1,7 +1,7 @@
 """What the agent tells the operator: who it is, and what is.
 
-Pure. A report says all there is. It is sent when the state of something has changed, which counters are not, and else
-now and then, so that the operator has rates. Latency histograms stay here: they are for metrics, and large.
+Pure. A report says all there is; when one is sent, the `cadence` says. Latency histograms stay here: they are for
+metrics, and large.
 """
 
 from importlib.metadata import version

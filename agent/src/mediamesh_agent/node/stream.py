@@ -11,6 +11,7 @@ A cut network shows in reports that nobody acknowledges: the keep-alive settings
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from google.protobuf.message import DecodeError
 
 from mediamesh_agent.agent import Agent
 from mediamesh_agent.backoff import Backoff
+from mediamesh_agent.node.cadence import LOOK_EVERY, Cadence
 from mediamesh_agent.node.received import Received
 from mediamesh_agent.node.report import hello, report, state
 from mediamesh_protos import agents_pb2
@@ -29,7 +31,6 @@ from mediamesh_protos import agents_pb2
 log = logging.getLogger(__name__)
 
 METHOD: Final = "/mediamesh.v1.Agents/Serve"
-REPORT_EVERY: Final = 5.0
 SUPERSEDED_FOR: Final = 30.0
 SPREAD: Final = 1.0
 """Up to so many seconds are added by chance, so that the agents of a cluster do not come all at once."""
@@ -155,11 +156,14 @@ class OperatorStream:
         self.agent.look()
 
     async def _report(self, call: Call) -> None:
-        """Send what is, when it changes and now and then; ends with the stream."""
+        """Send what is, when there is something to tell; ends with the stream."""
         await call.write(hello(self.node, self.facts()).SerializeToString())
+        cadence = Cadence()
         while True:
-            made = report(self.agent.facts)
-            await call.write(agents_pb2.AgentMessage(report=made).SerializeToString())
+            made, now = report(self.agent.facts), time.monotonic()
+            if cadence.due(made, now):
+                await call.write(agents_pb2.AgentMessage(report=made).SerializeToString())
+                cadence.sent(made, now)
             await self._change(state(made))
             self._accepted()
 
@@ -171,7 +175,7 @@ class OperatorStream:
 
     async def _change(self, told: bytes) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REPORT_EVERY):
+            async with asyncio.timeout(LOOK_EVERY):
                 while state(report(self.agent.facts)) == told:
                     await self.agent.news()
 

@@ -3,14 +3,16 @@
 from mediamesh_core.status.conditions import condition
 from mediamesh_core.status.connection import nominal_rate, status
 from mediamesh_core.status.observation import Observation, SeenAttachment, SeenBridge
-from mediamesh_core.status.rates import rate_between
+from mediamesh_core.status.rates import NOTABLE, STRETCH, Rates
 
 __all__ = [
+    "NOTABLE",
+    "STRETCH",
     "Observation",
+    "Rates",
     "SeenAttachment",
     "SeenBridge",
     "condition",
     "nominal_rate",
-    "rate_between",
     "status",
 ]

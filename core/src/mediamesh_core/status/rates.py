@@ -5,9 +5,16 @@ that ("59.94/s") until it is a twentieth away; everything else has two significa
 stays while the new rate is within one step of the last digit, or 5 %, of it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor, log10
+from typing import Final
 
+STRETCH: Final = 4.0
+"""Seconds of which a rate is, at least."""
+NOTABLE: Final = 0.02
+"""Share by which a rate has to change before anybody looks."""
 _UNIT = "/s"
 _ENTERS, _LEAVES, _STEADY = 0.01, 0.05, 0.05
 _LEAST, _MOST = 1e-3, 1e9
@@ -18,6 +25,34 @@ def rate_between(frames: int, seconds: float, frames_later: int, seconds_later: 
     if seconds_later <= seconds or frames_later < frames:
         return None
     return (frames_later - frames) / (seconds_later - seconds)
+
+
+@dataclass(slots=True)
+class Rates:
+    """Frames per second of a hub's flows, from one look at its counters to the next.
+
+    They are of the last stretch of at least `STRETCH` seconds by the hub's own clock, so it does not matter when the
+    looks come.
+    """
+
+    clock: float = 0.0
+    """Seconds, by the hub: when the stretch ended."""
+    frames: Mapping[str, int] = field(default_factory=dict)
+    """By connection, at that time."""
+    rates: dict[str, float] = field(default_factory=dict)
+
+    def update(self, clock: float, frames: Mapping[str, int]) -> None:
+        """Take the counters of a look."""
+        if 0 <= clock - self.clock < STRETCH:
+            return
+        before = self.frames
+        found = {
+            name: rate_between(before[name], self.clock, count, clock)
+            for name, count in frames.items()
+            if name in before
+        }
+        self.rates = {name: rate for name, rate in found.items() if rate is not None}
+        self.clock, self.frames = clock, frames
 
 
 def shown_rate(rate: float, nominal: Fraction | None, before: str) -> str:

@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 
 import grpc
 
+from mediamesh_agent.node.cadence import LOOK_EVERY, Cadence
 from mediamesh_protos import agents_pb2, hub_pb2, plan_pb2
 
-REPORT_EVERY: Final = 5.0
 RATE: Final = 60
 _METHOD = "/mediamesh.v1.Agents/Serve"
 _RETRY = 0.5
@@ -83,11 +83,15 @@ class SimulatedAgent:
         facts = agents_pb2.NodeFacts(kernel="6.18.0", cpus=64, memory_bytes=2**38, bridges=["file"], sockets="hostPath")
         hello = agents_pb2.Hello(api_version=1, node=self.node, version="0.1.0", facts=facts)
         await call.write(agents_pb2.AgentMessage(hello=hello).SerializeToString())
+        cadence = Cadence()
         while True:
             self._news.clear()
-            await call.write(agents_pb2.AgentMessage(report=self._observed()).SerializeToString())
+            report, now = self._observed(), time.monotonic()
+            if cadence.due(report, now):
+                await call.write(agents_pb2.AgentMessage(report=report).SerializeToString())
+                cadence.sent(report, now)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REPORT_EVERY):
+                async with asyncio.timeout(LOOK_EVERY):
                     await self._news.wait()
 
     def _observed(self) -> agents_pb2.Report:
