@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 
 from mediamesh_core import plan as plans
 from mediamesh_core.kinds import load
@@ -29,7 +29,7 @@ def test_every_message_has_a_class() -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_plan_travels_whole(path: Path) -> None:
     made = dataclasses.asdict(plan_here(load(path.read_text()), local_node("here")))
-    message = ParseDict(made, plan_pb2.NodePlan())
+    message = plan_pb2.NodePlan(**made)
     again = plan_pb2.NodePlan.FromString(message.SerializeToString())
     shown = MessageToDict(again, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     assert without_nothing(shown) == without_nothing(made)

@@ -10,8 +10,6 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf.json_format import ParseDict
-
 from mediamesh_agent.errors import PlanInvalid
 from mediamesh_core import kinds, planner
 from mediamesh_core.errors import MediameshError
@@ -23,7 +21,7 @@ Fingerprint = tuple[tuple[int, int, int] | None, ...]
 
 def to_message(plan: NodePlan) -> plan_pb2.NodePlan:
     """Return the plan as the message that a hub takes."""
-    return ParseDict(dataclasses.asdict(plan), plan_pb2.NodePlan())
+    return plan_pb2.NodePlan(**dataclasses.asdict(plan))
 
 
 class DesiredByFiles:
