@@ -5,7 +5,7 @@ from operator_bodies import pod
 from operator_scenes import CAM, Scene
 
 from mediamesh_operator.metrics import Metrics
-from mediamesh_operator.reconciler import Key, Reconciler
+from mediamesh_operator.reconciler import Key, Reconciler, rest_after
 from mediamesh_operator.workqueue import WorkQueue
 
 
@@ -39,3 +39,7 @@ def test_the_worker_plans_offers_and_passes_on_who_is_to_be_looked_at() -> None:
         await asyncio.wait([running])
 
     asyncio.run(play())
+
+
+def test_most_of_the_time_is_left_to_others_and_nobody_waits_for_long() -> None:
+    assert [rest_after(took) for took in (0.0, 0.001, 0.03, 1.0)] == [0.0, 0.004, 0.12, 0.2]

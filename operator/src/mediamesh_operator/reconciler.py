@@ -7,8 +7,12 @@ next but caches of what is derived: it does not matter which changes were told o
 
 Keys are (kind, name). "agent": a node's agent came, went or said something. "connection" and "medianode": somebody
 wrote it, maybe we. All others only say that a plan may be another.
+
+After a round the worker rests in proportion: a stream of changes (thousands of pods that become ready one by one)
+would have it plan all the time. What comes alone finds it rested.
 """
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,6 +24,9 @@ from mediamesh_operator.workqueue import WorkQueue
 
 Key = tuple[str, str]
 _NOTHING: Final = Changed(frozenset(), frozenset())
+_RESTS: Final = 4.0
+_LONGEST_REST: Final = 0.2
+"""Seconds."""
 
 
 class Reconciler:
@@ -45,7 +52,9 @@ class Reconciler:
             batch = await self._queue.batch()
             began = time.monotonic()
             self.round(batch)
-            self._metrics.reconcile_seconds.observe(time.monotonic() - began)
+            took = time.monotonic() - began
+            self._metrics.reconcile_seconds.observe(took)
+            await asyncio.sleep(rest_after(took))
 
     def round(self, batch: frozenset[Key]) -> None:
         """Work off a batch."""
@@ -57,6 +66,11 @@ class Reconciler:
             self._connections(name)
         for name in named["agent"] | named["node"] | named["medianode"] | planned.nodes:
             self._nodes(name)
+
+
+def rest_after(took: float) -> float:
+    """Return for how many seconds others have the loop after a round of so many."""
+    return min(_RESTS * took, _LONGEST_REST)
 
 
 def _by_kind(batch: frozenset[Key]) -> defaultdict[str, set[str]]:
