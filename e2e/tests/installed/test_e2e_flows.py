@@ -33,11 +33,7 @@ def test_a_connection_flows_and_says_so(cam: Flow) -> None:
 
 def test_sinks_come_and_go_and_nobody_else_loses_a_frame(cam: Flow) -> None:
     names = [f"sink-{number}" for number in range(1, 4)]
-    for name in names:
-        cam.applications.pods.kubectl.apply(
-            application(cam.release.tag, "sink", "cam", app="sink", name=name),
-            namespace=cam.applications.pods.namespace,
-        )
+    cam.applications.pods.start(*(application(cam.release.tag, "sink", "cam", app="sink", name=name) for name in names))
     for name in names:
         assert cam.applications.more(name).flawless
     until(lambda: cam.sinks() == {"sink", *names}, "four sinks in status", seconds=60)
