@@ -212,6 +212,8 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
         (["receive", "absent", ".", "--wait"], ". exists already; choose another name"),
         (["receive", "absent", "nowhere/film.mkv", "--wait"], "nowhere; make it first"),
         (["snapshot", "bars", "a.png", "--timeout", "2"], "default/bars: no frame within 2 s;"),
+        (["snapshot", "bars", "a.jpg"], "a.jpg: only PNG is written; call it a.png"),
+        (["snapshot", "absent", "a.png"], "no connection 'default/absent' on this node (yet); check the name, or wait"),
         (["list", "--root", "/nowhere"], "no hub answers at /nowhere/hub.sock"),
         (["snapshot", "sound", "a.png"], "a snapshot needs a connection with uncompressed video"),
     ],

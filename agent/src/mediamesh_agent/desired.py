@@ -87,8 +87,10 @@ class DesiredByFiles:
 def _load(path: Path) -> list[kinds.MediaConnection]:
     try:
         return kinds.load(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanInvalid(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise PlanInvalid(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PlanInvalid(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except MediameshError as error:
         raise PlanInvalid(error.message, reason=error.reason) from error
 

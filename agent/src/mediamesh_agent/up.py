@@ -35,7 +35,8 @@ class UpCommand:
         """Declare the options."""
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.epilog = _EXAMPLES
-        parser.add_argument("-f", "--file", dest="files", type=Path, action="append", default=[], metavar="YAML")
+        files = parser.add_argument("-f", "--file", dest="files", type=Path, action="append", default=[])
+        files.metavar, files.help = "YAML", "connections; may be given several times"
         parser.add_argument("--root", type=Path, help="folder of the sockets (MEDIAMESH_DIR, else /run/mediamesh)")
         parser.add_argument("--port", type=port, default=PORT, help="of the page and /metrics on 127.0.0.1; 0: none")
         parser.add_argument("--polling", action="store_true", help="the hub polls instead of sleeping: a core for µs")

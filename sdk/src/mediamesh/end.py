@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mediamesh_core.formats import Format
 
 UNPLANNED = frozenset({"NoSuchConnection", "NoSuchEndpoint", "NotYourEndpoint"})
+PERHAPS = "check the name, or wait until there is one (`wait=True`, `--wait`)"
 """Refusals that are for now because a plan may come; at `open` they are final unless `wait` was asked for."""
 GLANCE_EVERY = 0.002
 """Seconds; a system call for each of a million frames would be felt, for each picture it is not."""
@@ -294,7 +295,7 @@ class End(ABC, Generic[Port, Taken]):
             return self._step()
         except RefusedForNow as refusal:
             if refusal.reason in UNPLANNED and not self._wish.wait:
-                raise
+                raise RefusedForNow(f"{refusal.message}; {PERHAPS}", refusal.reason) from None
             return False
 
     def _step(self) -> bool:

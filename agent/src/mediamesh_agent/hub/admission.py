@@ -123,7 +123,8 @@ def _choose(
     if not fitting:
         raise Refused("NotYourEndpoint", f"{plan.connection} has no {role} for this pod", transient=True)
     names = ", ".join(name for name, _ in fitting)
-    raise Refused("AmbiguousEndpoint", f"{plan.connection} has several {role}s for you, name one of: {names}")
+    text = f"{plan.connection} has several {role}s for you; name one of them as the endpoint: {names}"
+    raise Refused("AmbiguousEndpoint", text)
 
 
 def _unknown_endpoint(request: attach_pb2.AttachRequest, role: RoleName, plan: plan_pb2.FlowPlan) -> Refused:

@@ -30,7 +30,7 @@ def full_name(connection: str, folder: str, plans: Iterable[plan_pb2.FlowPlan]) 
     if default in given or not folder or any(plan.connection == default for plan in known):
         return default
     if given:
-        text = f"there are several connections {connection!r} for you, name one of: {', '.join(given)}"
+        text = f"there are several connections {connection!r} for you; name one of them in full: {', '.join(given)}"
         raise Refused("AmbiguousConnection", text)
     text = f"there is no connection {connection[:200]!r} for this pod on its node (yet)"
     raise Refused("NoSuchConnection", text, transient=True)

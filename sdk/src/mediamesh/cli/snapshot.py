@@ -13,7 +13,7 @@ from mediamesh.cli import png, words
 from mediamesh.cli.picture import to_rgb
 from mediamesh.cli.receiving import add_end_options, end_options
 from mediamesh.deadline import Deadline
-from mediamesh.errors import Timeout
+from mediamesh.errors import BadOption, Timeout
 from mediamesh.sink import Sink
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class SnapshotCommand:
 
     def run(self, args: Namespace) -> int:
         """Take it."""
+        _check(args.file)
         deadline = Deadline(args.timeout)
         sink = Sink(args.connection, start="newest", **end_options(args))
         with sink.open(args.timeout), _received(sink, deadline, args.timeout) as frame, frame.buffer as payload:
@@ -60,6 +61,12 @@ class SnapshotCommand:
         if args.json:
             print(json.dumps(facts), file=sys.stderr if args.file == "-" else sys.stdout)
         return 0
+
+
+def _check(name: str) -> None:
+    """Refuse what would become a PNG under another kind's name."""
+    if name != "-" and Path(name).suffix.lower() != ".png":
+        raise BadOption(f"{name}: only PNG is written; call it {Path(name).stem}.png")
 
 
 def _received(sink: Sink, deadline: Deadline, asked: float | None) -> ReceivedFrame:
