@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediamesh_testing.hub import HubUnderTest
+from mediamesh_testing.plans import bridge, lossless, sink
 from mediamesh_testing.waiting import PATIENCE, wait_until
 from mediamesh_testing.watching import Watched
 
 import mediamesh
+from mediamesh_protos import plan_pb2
 
 LONG = bool(os.environ.get("MEDIAMESH_LONG"))
 """Whether the long variants run: `MEDIAMESH_LONG=1 make test ARGS=agent/tests/faults`."""
@@ -84,6 +86,16 @@ def audited(hub: HubUnderTest, *connections: str) -> Iterator[None]:
         return _settled(hub).beyond(before)
 
     wait_until(lambda: not more(), lambda: f"the hub to have no more than before: {more()}")
+
+
+@contextmanager
+def recording(hub: HubUnderTest, *others: plan_pb2.SinkPlan) -> Iterator[None]:
+    """Let the flow have a recorder beside its other sinks for a while."""
+    recorder = sink("record", endpoint=bridge("file", '{"path": "cam.raw"}'), policy="block", max_attachments=1)
+    hub.apply(lossless(sinks=[*others, recorder]), revision=2)
+    yield
+    hub.apply(lossless(sinks=others), revision=3)
+    wait_until(lambda: not hub.observe().bridges, "the recorder to be gone")
 
 
 def _rehearse(connection: str) -> None:

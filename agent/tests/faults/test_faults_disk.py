@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults_stage import Chance
+from faults_stage import Chance, audited, recording
 from mediamesh_testing.actors import acting, source, taker, unharmed
 from mediamesh_testing.hub import HubUnderTest, running_hub
-from mediamesh_testing.plans import bridge, lossless, sink
+from mediamesh_testing.plans import lossless, sink
 from mediamesh_testing.waiting import wait_until
 
 
@@ -35,9 +35,9 @@ def hub(root: Path, disk: Path) -> Iterator[HubUnderTest]:
 
 
 def test_a_full_disk_ends_a_recording_and_nothing_else(hub: HubUnderTest, disk: Path) -> None:
-    recorder = sink("record", endpoint=bridge("file", '{"path": "cam.raw"}'), policy="block", max_attachments=1)
-    hub.apply(lossless(sinks=[sink(policy="block", queue=8), recorder]))
-    with acting(taker(endpoint="out"), source(size=16 << 10, wait_for_sinks=2)) as (taking, feeding):
+    out, load = sink(policy="block", queue=8), [taker(endpoint="out"), source(size=16 << 10, wait_for_sinks=2)]
+    hub.apply(lossless(sinks=[out]))
+    with audited(hub), recording(hub, out), acting(*load) as (taking, feeding):
         for _ in range(3):
             restarts = hub.observe().bridges[0].restarts
             wait_until(lambda: hub.observe().bridges[0].restarts > restarts, "the recorder to give up")  # noqa: B023

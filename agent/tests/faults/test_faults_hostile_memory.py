@@ -167,14 +167,17 @@ def test_a_source_gets_at_no_other_flow(beset: HubUnderTest) -> None:
         while max(spy.regions) == 0:
             spy.step()
         pool = spy.regions[max(spy.regions)]
+        before = ends(beset)
         with hostile(beset, "source") as peer, mediamesh.open_sink(OTHER) as taking:
-            own = peer.posted()
             with pytest.raises(PermissionError):
                 mmap.mmap(pool.fd, pool.size)
+            own = peer.posted()
+            peer.send(own, region=own.region + 1)
+            told(beset, before, "ForeignBuffer")
             honest.send(b"untouched", timeout=PATIENCE)
             with taking.receive(timeout=PATIENCE) as frame:
                 assert bytes(frame) == b"untouched"
-                assert own.region <= 8
+        assert beset.flow(OTHER).attachments, "its own source is still there"
     all_is_well(beset)
 
 
