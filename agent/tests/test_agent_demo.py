@@ -1,5 +1,6 @@
 """The demo as it is run: everything at once, with real processes."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,3 +19,15 @@ def test_the_check_passes_and_leaves_nothing() -> None:
         assert (lost, altered) == (0, 0)
     assert {"viewer", "slow", "page"} <= rows.keys()
     assert run.stdout.endswith("left behind: nothing\n")
+
+
+def test_ctrl_c_leaves_nothing() -> None:
+    command = [sys.executable, "-m", "mediamesh_agent.demo", "--port", "0"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout is not None
+        said = demo.stdout.readline()
+        demo.send_signal(signal.SIGINT)
+        said += demo.communicate(timeout=100)[0]
+    assert said.startswith("the film is at http://127.0.0.1:"), said
+    assert said.endswith("ending in order …\nleft behind: nothing\n"), said
+    assert demo.returncode == 0

@@ -236,11 +236,16 @@ def test_a_claim_that_goes_back_ends_the_sink(scene: Scene) -> None:
     scene.ends(peer, "ClaimJump")
 
 
+def scribble_descriptors(peer: HostilePeer) -> None:
+    for ring in (peer.s2m, peer.m2s):
+        ctypes.memset(ring.descriptors, 0xFF, ctypes.sizeof(ring.descriptors))
+
+
 def scribble_rings(peer: HostilePeer) -> None:
     """Overwrite all that only the hub should write."""
     for ring in (peer.s2m, peer.m2s):
         ring.cookie.value, ring.flags.value, ring.head.value = 0, 0xFFFE, 0xABCD
-        ctypes.memset(ring.descriptors, 0xFF, ctypes.sizeof(ring.descriptors))
+    scribble_descriptors(peer)
     peer.memory[-PAGE:] = b"\xff" * PAGE
 
 
@@ -280,4 +285,20 @@ def test_a_garbage_header_reaches_sinks_as_a_frame_within_its_bounds(scene: Scen
         assert (len(frame), len(bytes(frame)), frame.sequence) == (100, 100, 0)
         assert len(frame.metadata) in {0, 3968}
         assert frame.status == (0xFFFFFFFF if header.startswith(b"FMM1") else 2)
+    scene.goes_on()
+
+
+def test_what_a_source_changes_after_sending_is_not_believed(scene: Scene) -> None:
+    """Neither between the hub and the sink, nor while the sink has the frame in hand."""
+    node, flow = scene.node, scene.flow
+    peer, witness = node.hostile_source(flow), node.sink(flow)
+    descriptor = peer.posted(0)
+    peer.send(descriptor, length=HEADER + 100)
+    wait_until(lambda: node.engine.flow_counters(flow.number).frames == 1)
+    scribble_descriptors(peer)
+    os.pwrite(flow.pool.fd, GARBAGE[2], descriptor.offset)
+    with take(witness) as frame:
+        assert (len(frame), len(bytes(frame)), frame.sequence) == (100, 100, 0)
+        os.pwrite(flow.pool.fd, GARBAGE[0], descriptor.offset)
+        assert (len(frame), len(bytes(frame)), frame.sequence) == (100, 100, 0)
     scene.goes_on()

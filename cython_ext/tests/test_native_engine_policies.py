@@ -198,12 +198,13 @@ def test_sinks_come_and_go_while_frames_flow() -> None:
         wait_until(lambda: node.free(flow) == flow.pool.frames - 1 - 4)
 
 
-def test_two_hundred_flows_in_one_engine() -> None:
+def test_hundreds_of_small_flows_and_a_few_huge_ones_in_one_engine() -> None:
+    sizes = [64] * 200 + [8 << 20] * 3
     with Node() as node:
-        flows = [node.flow(frames=1 + 2 + 2, capacity=64) for _ in range(200)]
+        flows = [node.flow(frames=1 + 2 + 2, capacity=size) for size in sizes]
         pairs = [(node.source(flow, 2), node.sink(flow, 2)) for flow in flows]
         for number in range(10):
-            for source, _ in pairs:
-                send(source, number, 16)
-            assert [receive(sink) for _, sink in pairs] == [number] * 200
+            for (source, _), size in zip(pairs, sizes, strict=True):
+                send(source, number, size)
+            assert [receive(sink) for _, sink in pairs] == [number] * len(sizes)
         assert {node.engine.flow_counters(flow.number).frames for flow in flows} == {10}

@@ -1,12 +1,14 @@
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from mediamesh_testing.control import ControlClient
 from mediamesh_testing.hub import HubUnderTest, running_hub
 from mediamesh_testing.plans import flow, node_plan
-from mediamesh_testing.waiting import wait_until
+from mediamesh_testing.waiting import PATIENCE, wait_until
 
 from mediamesh_protos import hub_pb2
 
@@ -122,6 +124,30 @@ def test_another_version_of_handing_over_is_refused(hub: HubUnderTest) -> None:
 
 def test_the_socket_is_for_its_owner_only(hub: HubUnderTest) -> None:
     assert (hub.root / "hub.sock").stat().st_mode & 0o777 == 0o600
+
+
+# Connects as another user to a socket that everybody may open, so that only the hub's own look is left.
+STRANGER = """
+import os, socket, sys
+os.chdir(sys.argv[1])
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+with socket.socket(socket.AF_UNIX) as client:
+    client.connect("hub.sock")
+    print(client.recv(1))
+"""
+
+
+def test_another_user_is_sent_away_even_where_the_socket_lets_it_in(hub: HubUnderTest) -> None:
+    path = hub.root / "hub.sock"
+    path.chmod(0o666)
+    try:
+        command = [sys.executable, "-c", STRANGER, str(hub.root)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    finally:
+        path.chmod(0o600)
+    assert done.stdout == "b''\n", done.stderr
+    assert "a client of user 65534 is sent away" in hub.log
+    assert hub.observe().pid == hub.process.pid
 
 
 def test_a_shutdown_ends_it_and_leaves_no_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
