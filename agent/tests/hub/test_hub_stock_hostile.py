@@ -2,7 +2,7 @@
 
 import asyncio
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +13,22 @@ from mediamesh_testing.hub import HubUnderTest, running_hub
 from mediamesh_testing.plans import flow, sink
 from mediamesh_testing.stockclient import StockClient
 from mediamesh_testing.waiting import PATIENCE, eventually, wait_until
+from mediamesh_testing.words import ONE_OF_EACH
 
 from mediamesh_agent.hub import stock
 from mediamesh_agent.hub.stock_door import MOST_CANDIDATES, StockDoor
 from mediamesh_agent.hub.stock_endpoint import StockEndpoint
 from mediamesh_agent.hub.stock_link import StockLink
-from mediamesh_native.memif.messages import S2M, AddRegion, Connected, Disconnect
+from mediamesh_native.memif.messages import (
+    MESSAGE_SIZE,
+    S2M,
+    Ack,
+    AddRegion,
+    Connected,
+    Disconnect,
+    Message,
+    encode,
+)
 from mediamesh_protos import plan_pb2
 
 PEER = plan_pb2.EndpointPlan(
@@ -63,6 +73,50 @@ def test_whoever_dawdles_keeps_nobody_out_and_is_sent_away(hub: HubUnderTest) ->
     with came(hub) as dripping:
         assert "5 s" in drip(dripping).reason
     wait_until(lambda: hub.ended("HandshakeTooLong") == 1, "the end of who dripped")
+    with came(hub) as real:
+        assert isinstance(real.connect(), Connected)
+
+
+SERVING = 4
+GARBAGE = [b"\0", b"\2\0", b"\x63\0".ljust(MESSAGE_SIZE, b"\0"), b"\xff" * MESSAGE_SIZE, bytes(4000)]
+WORDS = [encode(message) for message in ONE_OF_EACH if not isinstance(message, Disconnect)] + GARBAGE
+"""None is right at any step: of another interface, without a descriptor, out of turn or no message at all."""
+
+
+def come(client: StockClient, step: int) -> None:
+    """Do as an honest client does, up to `step`."""
+    if step == SERVING:
+        assert isinstance(client.connect(), Connected)
+    steps: list[Callable[[], Message | None]] = [
+        lambda: client.say(client.init),
+        lambda: client.say(AddRegion(0, 1 << 17), client.memory(1 << 17)),
+        lambda: client.ring(S2M, offset=0),
+    ]
+    for say in steps[: step % SERVING]:
+        assert isinstance(say(), Ack)
+
+
+def last_word(client: StockClient) -> Message | None:
+    last = None
+    try:
+        while word := client.hear():
+            last = word
+    except ConnectionResetError:
+        pass  # what the hub had not read is thrown back at us, behind its last word
+    return last
+
+
+@pytest.mark.parametrize("step", range(SERVING + 1))
+def test_a_wrong_word_at_any_step_ends_it_with_a_reason(hub: HubUnderTest, step: int) -> None:
+    for number, word in enumerate(WORDS, 1):
+        with came(hub) as client:
+            come(client, step)
+            client.socket.send(word)
+            answer = last_word(client)
+            assert isinstance(answer, Disconnect), (word, answer)
+        wait_until(lambda: sum(end.count for end in hub.observe().ended) == number, f"the end by {word!r}")  # noqa: B023
+        wait_until(lambda: not hub.flow("default/b").attachments, "its place to be free")
+    assert not {end.reason for end in hub.observe().ended} & {"PeerGone", "PeerSilent"}
     with came(hub) as real:
         assert isinstance(real.connect(), Connected)
 
