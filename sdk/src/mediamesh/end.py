@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mediamesh_core.formats import Format
 
 UNPLANNED = frozenset({"NoSuchConnection", "NoSuchEndpoint", "NotYourEndpoint"})
-PERHAPS = "check the name, or wait until there is one (`wait=True`, `--wait`)"
 """Refusals that are for now because a plan may come; at `open` they are final unless `wait` was asked for."""
+PERHAPS = "check the name, or wait until there is one (`wait=True`, `--wait`)"
 GLANCE_EVERY = 0.002
 """Seconds; a system call for each of a million frames would be felt, for each picture it is not."""
 FAREWELL = "closed by the application"
