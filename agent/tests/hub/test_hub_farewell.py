@@ -206,6 +206,7 @@ def test_a_sink_gets_what_is_sent_after_it_was_opened(hub: HubUnderTest) -> None
     with mediamesh.open_source("cam") as feeding:
         for number in range(50):
             feeding.send(b"before", timeout=PATIENCE)
+            wait_until(lambda: hub.flow().frames == feeding.next_sequence, "the hub to have taken it")
             with mediamesh.open_sink("cam", start="next") as taking:
                 sequence = feeding.send(b"%d" % number, timeout=PATIENCE)
                 with taking.receive(timeout=PATIENCE) as frame:
