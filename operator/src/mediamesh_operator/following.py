@@ -8,7 +8,8 @@ everything is listed anew; what is not in that list has gone meanwhile. So there
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol
 
@@ -28,7 +29,7 @@ class Source(Protocol):
     def pages(self, plural: str) -> AsyncIterator[tuple[Sequence[Mapping[str, Any]], str]]:
         """Yield the objects of a kind, page by page, each page with the version of the whole list."""
 
-    def changes(self, plural: str, since: str) -> AsyncIterator[Event]:
+    def changes(self, plural: str, since: str) -> AsyncGenerator[Event, None]:
         """Yield what becomes of a kind after a version, and bookmarks (BOOKMARK)."""
 
 
@@ -70,10 +71,11 @@ class Follower:
         """Tell of what comes after a version; raises what says that there is no going on from it."""
         while True:
             try:
-                async for event in self.source.changes(self.plural, version):
-                    version = str(event["object"]["metadata"]["resourceVersion"])
-                    if event["type"] != "BOOKMARK":
-                        self._pass_on(event)
+                async with aclosing(self.source.changes(self.plural, version)) as events:
+                    async for event in events:
+                        version = str(event["object"]["metadata"]["resourceVersion"])
+                        if event["type"] != "BOOKMARK":
+                            self._pass_on(event)
                 await asyncio.sleep(_BREATH)
             except ApiUnreachable as error:
                 self._warn("a kind is followed from where it was", error)

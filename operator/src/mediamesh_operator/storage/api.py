@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -118,7 +118,7 @@ class Api:
                 )
                 return _object(await response.read(), what)
 
-    async def lines(self, path: str, query: Sequence[tuple[str, str]]) -> AsyncIterator[dict[str, Any]]:
+    async def lines(self, path: str, query: Sequence[tuple[str, str]]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the objects of an answer that has one in each line and goes on until the API server ends it.
 
         Raises what `request` raises; `ApiUnreachable`, too, if nothing comes for `SILENCE` seconds.

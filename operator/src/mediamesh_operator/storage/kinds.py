@@ -1,6 +1,7 @@
 """Our kinds and those we look at: lists, changes, and server-side apply of what we write."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, JSON, Api, failure
@@ -52,17 +53,18 @@ class KindStore:
             if not (more := str(page["metadata"].get("continue") or "")):
                 return
 
-    async def changes(self, plural: str, since: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def changes(self, plural: str, since: str) -> AsyncGenerator[Mapping[str, Any], None]:
         """Yield what becomes of a kind after a version: `type` (ADDED, MODIFIED, DELETED, BOOKMARK) and `object`.
 
         Ends when the API server wants to be asked again; raises `VersionGone` if it has forgotten the version.
         """
         query = [*_selected(plural), ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", since)]
-        async for event in self._api.lines(_PATHS[plural], query):
-            if event["type"] == "ERROR":
-                said = event["object"]
-                raise failure(int(said.get("code") or 0), str(said.get("message")), f"watch of {plural}")
-            yield event
+        async with aclosing(self._api.lines(_PATHS[plural], query)) as events:
+            async for event in events:
+                if event["type"] == "ERROR":
+                    said = event["object"]
+                    raise failure(int(said.get("code") or 0), str(said.get("message")), f"watch of {plural}")
+                yield event
 
     async def write_connection_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None:
         """Make `status` the status of a connection; `ObjectMissing` or `ObjectConflict` if that one is gone."""
