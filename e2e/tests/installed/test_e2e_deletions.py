@@ -3,7 +3,7 @@
 One connection in a namespace of its own, the bystander, flows through all of it and loses no frame.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -51,8 +51,8 @@ def unharmed(bystander: Flow, cluster: Cluster) -> Iterator[None]:
 
 
 def await_pools(node: Node, expected: set[str]) -> None:
-    """Wait until a machine has no pools but these; one that was just going when they were counted is gone, too."""
-    until(lambda: traces.pools(node) <= expected, f"the end of other pools on {node.name}", seconds=60)
+    """Wait until a machine has these pools and no others."""
+    until(lambda: traces.pools(node) == expected, f"the end of other pools on {node.name}", seconds=60)
 
 
 def living(release: Release, node: str) -> set[str]:
@@ -61,20 +61,25 @@ def living(release: Release, node: str) -> set[str]:
     return {pod["metadata"]["uid"] for pod in release.backend.kubectl.get(*chosen)["items"]}
 
 
+def await_only_the_living(release: Release, node: Node, what: Callable[[Node], set[str]], seconds: float) -> None:
+    """Wait until what a machine has of pods, by their uids, is of pods that are there."""
+
+    def seen() -> bool:
+        return what(node) <= living(release, node.name)
+
+    until(seen, f"the end of what pods that are gone had on {node.name}", seconds=seconds)
+
+
 def await_sockets(release: Release, cluster: Cluster) -> None:
-    """Wait until there are sockets of no pods but those that are there."""
     for node in cluster.nodes.values():
-        until(lambda: sockets_are_of_the_living(release, node), f"the end of others on {node.name}", seconds=60)  # noqa: B023
-
-
-def sockets_are_of_the_living(release: Release, node: Node) -> bool:
-    return traces.pods_with_sockets(node) <= living(release, node.name)
+        await_only_the_living(release, node, traces.pods_with_sockets, 60)
 
 
 @pytest.fixture(scope="module")
 def abandoned(release: Release, cluster: Cluster, shared_pods: Pods, bystander: Flow) -> set[str]:
     """Give the uids of pods of node-a that took part and went while no agent ran there; their folders go much later."""
     node, names, tag = cluster.nodes["node-a"], ("lost", "gone"), release.tag
+    pools = traces.pools(node)
     bystander.apply(connection("other", source="lost", sinks={"gone": LOSSLESS["sink"]}))
     lost, gone = application(tag, "source", "other", app="lost"), application(tag, "sink", "other", app="gone")
     shared_pods.start(lost, gone)
@@ -86,6 +91,7 @@ def abandoned(release: Release, cluster: Cluster, shared_pods: Pods, bystander: 
     assert uids <= traces.pod_folders(node)
     node.machine.run("kill", "-KILL", agent)  # kubelet starts another
     bystander.delete("mediaconnection", "other")
+    await_pools(node, pools)
     return uids
 
 
@@ -140,9 +146,10 @@ def test_pods_deleted_by_force_leave_nothing(release: Release, cluster: Cluster,
     await_sockets(release, cluster)
 
 
-def test_their_folders_go_too(cluster: Cluster, abandoned: set[str]) -> None:
-    node = cluster.nodes["node-a"]
-    until(lambda: not abandoned & traces.pod_folders(node), "the end of their folders", seconds=FOLDERS_GO)
+def test_their_folders_go_too(release: Release, cluster: Cluster, abandoned: set[str]) -> None:
+    for node in cluster.nodes.values():
+        await_only_the_living(release, node, traces.pod_folders, FOLDERS_GO)
+    assert not abandoned & traces.pod_folders(cluster.nodes["node-a"])
 
 
 def test_a_node_that_is_deleted_goes_and_comes_back(

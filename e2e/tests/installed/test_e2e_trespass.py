@@ -107,7 +107,8 @@ def test_a_connection_of_another_namespace(intruder: Intruder, cam: Flow) -> Non
     victim = f"{cam.namespace}/cam"
     for role, endpoint in (("sink", ""), ("sink", "sink"), ("source", "source"), ("sink", "guessed")):
         said = intruder.tries(role, connection=victim, endpoint=endpoint)
-        assert said.startswith(f"NotYourEndpoint {victim} has nothing for this pod; ")
+        perhaps = "check the name, or wait until there is one (`wait=True`, `--wait`)"
+        assert said == f"NotYourEndpoint {victim} has nothing for this pod; {perhaps}"
     assert intruder.tries("sink", connection="cam").startswith("NoSuchConnection ")
     is_seen(intruder.release, "NotYourEndpoint", connection=victim, endpoint="sink")
     is_seen(intruder.release, "NoSuchConnection")
