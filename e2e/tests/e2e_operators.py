@@ -18,6 +18,7 @@ from mediamesh_e2e.scale.operator import BUNDLE, OperatorProcess, free_port, rep
 
 ACCOUNT = "mediamesh-node"
 LEASE = "mediamesh-operator"
+REPORTS_EVERY = 1.0  # seconds: agents of tests that wait for reports
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Stage:
         return self.backend.kubectl(*words).strip()
 
     def agent(self, token: str, node: str = "node-a") -> SimulatedAgent:
-        return SimulatedAgent(node, f"127.0.0.1:{self.port}", self.trusted, token)
+        return SimulatedAgent(node, f"127.0.0.1:{self.port}", self.trusted, token, REPORTS_EVERY)
 
     def trusted(self) -> bytes:
         """Return what agents are told to trust, once they are."""

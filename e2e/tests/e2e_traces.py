@@ -1,10 +1,11 @@
 """What there is of mediamesh: on a node's machine, and in the API."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mediamesh_e2e.cluster.node import Node
 from mediamesh_e2e.kubectl import Kubectl
+from mediamesh_e2e.patience import until
 from mediamesh_e2e.release.chart import NAME
 
 ROOT = "/run/mediamesh"
@@ -41,6 +42,26 @@ def pod_folders(node: Node) -> set[str]:
 def pools(node: Node) -> set[str]:
     """Give the frame pools that any process of the machine holds, by their inodes."""
     return set(node.machine.run("sh", "-c", POOLS).split())
+
+
+def await_pools(node: Node, expected: set[str]) -> None:
+    """Wait until a machine has these pools and no others."""
+    until(lambda: pools(node) == expected, f"the end of other pools on {node.name}", seconds=60)
+
+
+def living(kubectl: Kubectl, node: Node) -> set[str]:
+    """Give the uids of all pods on a node."""
+    chosen = ["pods", "--all-namespaces", f"--field-selector=spec.nodeName={node.name}"]
+    return {pod["metadata"]["uid"] for pod in kubectl.get(*chosen)["items"]}
+
+
+def await_only_the_living(kubectl: Kubectl, node: Node, what: Callable[[Node], set[str]], seconds: float) -> None:
+    """Wait until what a machine has of pods, by their uids, is of pods that are there."""
+
+    def seen() -> bool:
+        return what(node) <= living(kubectl, node)
+
+    until(seen, f"the end of what pods that are gone had on {node.name}", seconds=seconds)
 
 
 def processes(node: Node) -> list[str]:

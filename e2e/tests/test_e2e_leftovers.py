@@ -52,7 +52,8 @@ def network_of(pid: int) -> int:
 @pytest.fixture
 def launcher(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """Start the command that runs a cluster, and kill it at the end if it runs still."""
-    command = [sys.executable, "-m", "mediamesh_e2e.cluster", "up"]
+    hears_ctrl_c = ["env", "--default-signal=INT"]  # also where the tests run in the background
+    command = [*hears_ctrl_c, sys.executable, "-m", "mediamesh_e2e.cluster", "up"]
     with (tmp_path / "progress").open("w") as progress:
         started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=progress, text=True)
     with started:

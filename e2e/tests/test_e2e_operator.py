@@ -87,7 +87,7 @@ def test_nothing_is_written_while_nothing_changes(scene: Stage) -> None:
         reports = operator.metric("mediamesh_operator_reports_total")
         written, version = operator.metric(WRITES), scene.get("mediaconnection", "cam")["metadata"]["resourceVersion"]
 
-        wait_until(lambda: operator.metric("mediamesh_operator_reports_total") > reports + 1, "reports")
+        wait_until(lambda: operator.metric("mediamesh_operator_reports_total") > reports + 3, "reports")
 
         assert operator.metric(WRITES) == written
         assert scene.get("mediaconnection", "cam")["metadata"]["resourceVersion"] == version

@@ -3,7 +3,7 @@
 One connection in a namespace of its own, the bystander, flows through all of it and loses no frame.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,19 +11,18 @@ from itertools import permutations
 
 import e2e_traces as traces
 import pytest
+from e2e_abandoned import LOSSLESS, Abandoned
 from e2e_flows import Flow, flow
 from e2e_namespaces import a_namespace
 from e2e_releases import run_operators
 
 from mediamesh_e2e.backends.backend import Backend
 from mediamesh_e2e.cluster.cluster import Cluster
-from mediamesh_e2e.cluster.node import Node
-from mediamesh_e2e.patience import until
 from mediamesh_e2e.pods import Pods
 from mediamesh_e2e.release.applications import Applications, application, connection
 from mediamesh_e2e.release.chart import Release
 
-LOSSLESS = {"sink": {"policy": "block", "queue": 16}}
+SINKS = {"sink": LOSSLESS}
 KINDS = {"source": "pod", "sink": "pod", "cam": "mediaconnection"}
 ORDERS = [
     (),
@@ -31,12 +30,11 @@ ORDERS = [
     *permutations(KINDS),
 ]
 """What is deleted one after the other; after that the namespace, with all that is still in it."""
-FOLDERS_GO = 240.0  # seconds: a folder is left alone for two minutes, since kubelet makes it before a pod is known
 
 
 @pytest.fixture(scope="module")
 def bystander(release: Release, shared_pods: Pods) -> Iterator[Flow]:
-    with flow(release, shared_pods, sinks=LOSSLESS) as cam:
+    with flow(release, shared_pods, sinks=SINKS) as cam:
         yield replace(cam, begun={"sink": cam.applications.more("sink")})
 
 
@@ -47,52 +45,12 @@ def unharmed(bystander: Flow, cluster: Cluster) -> Iterator[None]:
     yield
     bystander.assert_nothing_lost()
     for name, node in cluster.nodes.items():
-        await_pools(node, before[name])
-
-
-def await_pools(node: Node, expected: set[str]) -> None:
-    """Wait until a machine has these pools and no others."""
-    until(lambda: traces.pools(node) == expected, f"the end of other pools on {node.name}", seconds=60)
-
-
-def living(release: Release, node: str) -> set[str]:
-    """Give the uids of all pods on a node."""
-    chosen = ["pods", "--all-namespaces", f"--field-selector=spec.nodeName={node}"]
-    return {pod["metadata"]["uid"] for pod in release.backend.kubectl.get(*chosen)["items"]}
-
-
-def await_only_the_living(release: Release, node: Node, what: Callable[[Node], set[str]], seconds: float) -> None:
-    """Wait until what a machine has of pods, by their uids, is of pods that are there."""
-
-    def seen() -> bool:
-        return what(node) <= living(release, node.name)
-
-    until(seen, f"the end of what pods that are gone had on {node.name}", seconds=seconds)
+        traces.await_pools(node, before[name])
 
 
 def await_sockets(release: Release, cluster: Cluster) -> None:
     for node in cluster.nodes.values():
-        await_only_the_living(release, node, traces.pods_with_sockets, 60)
-
-
-@pytest.fixture(scope="module")
-def abandoned(release: Release, cluster: Cluster, shared_pods: Pods, bystander: Flow) -> set[str]:
-    """Give the uids of pods of node-a that took part and went while no agent ran there; their folders go much later."""
-    node, names, tag = cluster.nodes["node-a"], ("lost", "gone"), release.tag
-    pools = traces.pools(node)
-    bystander.apply(connection("other", source="lost", sinks={"gone": LOSSLESS["sink"]}))
-    lost, gone = application(tag, "source", "other", app="lost"), application(tag, "sink", "other", app="gone")
-    shared_pods.start(lost, gone)
-    bystander.applications.more("gone", 10)
-    uids = {shared_pods.get(name)["metadata"]["uid"] for name in names}
-    agent = node.machine.run("pgrep", "--full", "--oldest", "^[^ ]*python3? [^ ]*mediamesh-node ").strip()
-    node.machine.run("kill", "-STOP", agent)
-    bystander.delete("pod", *names)
-    assert uids <= traces.pod_folders(node)
-    node.machine.run("kill", "-KILL", agent)  # kubelet starts another
-    bystander.delete("mediaconnection", "other")
-    await_pools(node, pools)
-    return uids
+        traces.await_only_the_living(release.backend.kubectl, node, traces.pods_with_sockets, 60)
 
 
 @pytest.fixture
@@ -104,7 +62,7 @@ def flows(release: Release, backend: Backend) -> Iterator[list[Flow]]:
         for number, each in enumerate(made):
             node = "node-a" if number % 2 else "node-b"
             apps = [application(release.tag, app, "cam", app=app, node=node) for app in ("source", "sink")]
-            each.apply(connection("cam", sinks=LOSSLESS), *apps)
+            each.apply(connection("cam", sinks=SINKS), *apps)
         for each in made:
             await_frames(each)
         yield made
@@ -116,8 +74,11 @@ def await_frames(made: Flow) -> None:
     made.applications.more("sink", 10)
 
 
-def test_pods_that_go_while_no_agent_runs_harm_nobody(abandoned: set[str], bystander: Flow) -> None:
-    bystander.assert_nothing_lost()
+def test_pods_that_go_while_no_agent_runs_harm_nobody(abandoned: Abandoned) -> None:
+    before, after = abandoned.before, abandoned.after
+    assert after.frames > before.frames
+    assert after.flawless
+    assert (after.discontinuities, after.sources) == (before.discontinuities, before.sources)
 
 
 def delete_in_order(doomed: Flow, order: tuple[str, ...]) -> None:
@@ -141,15 +102,9 @@ def test_deleted_in_every_order_nothing_sticks(
 
 
 def test_pods_deleted_by_force_leave_nothing(release: Release, cluster: Cluster, unharmed: None, pods: Pods) -> None:
-    with flow(release, pods, sinks=LOSSLESS):
+    with flow(release, pods, sinks=SINKS):
         pods.kubectl("delete", "pod", "source", "sink", "--namespace", pods.namespace, "--force", "--grace-period=0")
     await_sockets(release, cluster)
-
-
-def test_their_folders_go_too(release: Release, cluster: Cluster, abandoned: set[str]) -> None:
-    for node in cluster.nodes.values():
-        await_only_the_living(release, node, traces.pod_folders, FOLDERS_GO)
-    assert not abandoned & traces.pod_folders(cluster.nodes["node-a"])
 
 
 def test_a_node_that_is_deleted_goes_and_comes_back(
@@ -167,6 +122,6 @@ def test_a_node_that_is_deleted_goes_and_comes_back(
     kubectl("wait", "--for=create", "medianode/node-b", "--timeout=100s")
     kubectl("wait", "--for=condition=Ready", "medianode/node-b", "--timeout=100s")
     assert kubectl.get("medianode", "node-b")["metadata"]["uid"] != before
-    pods.kubectl.apply(connection("cam", sinks=LOSSLESS), namespace=pods.namespace)
+    pods.kubectl.apply(connection("cam", sinks=SINKS), namespace=pods.namespace)
     pods.start(*(application(release.tag, app, "cam", app=app, node="node-b") for app in ("source", "sink")))
     assert Applications(pods).more("sink").flawless

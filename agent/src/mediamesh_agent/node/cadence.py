@@ -17,7 +17,7 @@ from mediamesh_protos import agents_pb2
 LOOK_EVERY: Final = 5.0
 """Seconds between two looks whether there is something to tell, where nothing but counters changes."""
 LONGEST: Final = 15.0
-"""Seconds between two reports, at most."""
+"""Seconds between two reports, at most, where nobody says otherwise."""
 _JITTER: Final = 2
 """Frames that a flow may be ahead or behind at any rate: frames come one by one."""
 
@@ -26,6 +26,7 @@ _JITTER: Final = 2
 class Cadence:
     """What the operator has been told; `now` is seconds of one monotonic clock."""
 
+    longest: float = LONGEST
     _sent: float = 0.0
     _state: bytes | None = None
     _rates: Rates = field(default_factory=Rates)
@@ -38,7 +39,7 @@ class Cadence:
 
     def due(self, report: agents_pb2.Report, now: float) -> bool:
         """Whether there is something to tell."""
-        return now - self._sent >= LONGEST or state(report) != self._state or self._moved(report)
+        return now - self._sent >= self.longest or state(report) != self._state or self._moved(report)
 
     def _moved(self, report: agents_pb2.Report) -> bool:
         """Whether a flow has no rate yet, or another than it had."""

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import grpc
 
-from mediamesh_agent.node.cadence import LOOK_EVERY, Cadence
+from mediamesh_agent.node.cadence import LONGEST, LOOK_EVERY, Cadence
 from mediamesh_protos import agents_pb2, hub_pb2, plan_pb2
 
 RATE: Final = 60
@@ -29,6 +29,8 @@ class SimulatedAgent:
     address: str
     authority: Callable[[], bytes]
     token: str
+    longest: float = LONGEST
+    """Seconds between two reports, at most; fewer for those who would only wait for them."""
     plans: list[tuple[float, plan_pb2.NodePlan]] = field(default_factory=list)
     """With the time (monotonic) at which each came."""
     refusals: list[str] = field(default_factory=list)
@@ -83,7 +85,7 @@ class SimulatedAgent:
         facts = agents_pb2.NodeFacts(kernel="6.18.0", cpus=64, memory_bytes=2**38, bridges=["file"], sockets="hostPath")
         hello = agents_pb2.Hello(api_version=1, node=self.node, version="0.1.0", facts=facts)
         await call.write(agents_pb2.AgentMessage(hello=hello).SerializeToString())
-        cadence = Cadence()
+        cadence = Cadence(self.longest)
         while True:
             self._news.clear()
             report, now = self._observed(), time.monotonic()
@@ -91,7 +93,7 @@ class SimulatedAgent:
                 await call.write(agents_pb2.AgentMessage(report=report).SerializeToString())
                 cadence.sent(report, now)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(min(LOOK_EVERY, self.longest)):
                     await self._news.wait()
 
     def _observed(self) -> agents_pb2.Report:

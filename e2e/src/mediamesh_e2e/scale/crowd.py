@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+from mediamesh_agent.node.cadence import LONGEST
 from mediamesh_e2e.errors import StartFailed
 from mediamesh_e2e.scale.agent import SimulatedAgent
 from mediamesh_e2e.scale.cluster import Population
@@ -16,19 +17,21 @@ _PAUSE = 0.02
 
 
 class Crowd:
-    """One agent for each node, all in one loop."""
+    """One agent for each node, all in one loop; each reports every `longest` seconds at least."""
 
-    def __init__(self, people: Population, port: int) -> None:
+    def __init__(self, people: Population, port: int, longest: float = LONGEST) -> None:
         self.agents: dict[str, SimulatedAgent] = {}
         self._people = people
         self._port = port
+        self._longest = longest
         self._trusted = b""
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Have all agents connect, and come again as long as the context lasts; waits for the operator's CA."""
         for node, token in (await self._people.tokens()).items():
-            self.agents[node] = SimulatedAgent(node, f"127.0.0.1:{self._port}", lambda: self._trusted, token)
+            address = f"127.0.0.1:{self._port}"
+            self.agents[node] = SimulatedAgent(node, address, lambda: self._trusted, token, self._longest)
         await until(self._bundle, "the CA")
         running = [asyncio.create_task(agent.run()) for agent in self.agents.values()]
         try:

@@ -127,7 +127,7 @@ class Api:
         with _failures(what):
             async with asyncio.timeout(TIMEOUT):
                 response = await self._begun("GET", path, None, query, {"Accept": JSON}, _ENDLESS)
-            async with response:
+            with _broken_off(response):
                 async for line in response.content:
                     yield _object(line, what)
 
@@ -148,6 +148,17 @@ class Api:
         if not 200 <= response.status <= 299:
             raise failure(response.status, _words(await response.read()), f"{method} {path}")
         return response
+
+
+@contextlib.contextmanager
+def _broken_off(response: aiohttp.ClientResponse) -> Iterator[None]:
+    """Leave no connection behind, whether the answer has ended or not: a TLS one that is closed waits for the peer."""
+    try:
+        yield
+    finally:
+        if response.connection and response.connection.transport:
+            response.connection.transport.abort()
+        response.close()
 
 
 @contextlib.contextmanager
