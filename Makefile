@@ -18,6 +18,8 @@ ONLY ?=
 LONG ?= $(MEDIAMESH_LONG)
 ARGS ?=
 BACKEND ?= local
+# end-to-end tests wait more than they work; files are given out in the order of their names
+TWO_CLUSTERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e images check bench asan generate format setup clean $(CHECKS)
@@ -41,7 +43,7 @@ bench: $(SYNCED) ## all benchmarks in one table; ONLY=name: one of them
 
 e2e: $(SYNCED) ## the scenarios on a real Kubernetes of this machine's own; as root. BACKEND=kind, existing; ARGS="-k token"
 	@$(if $(filter local,$(BACKEND)),python -m mediamesh_e2e.cluster build)
-	@BACKEND=$(BACKEND) MEDIAMESH_LONG=$(LONG) python -m pytest -q --timeout=600 -o testpaths=e2e/tests $(ARGS)
+	@BACKEND=$(BACKEND) MEDIAMESH_LONG=$(LONG) python -m pytest -q --timeout=600 -o testpaths=e2e/tests $(or $(ARGS),$(if $(filter local,$(BACKEND)),$(TWO_CLUSTERS)))
 
 images: ## the images that the chart names. REGISTRY=, TAG=, ENGINE=docker, podman, buildah, OPTIONS= of its build
 	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" ENGINE="$(ENGINE)" OPTIONS="$(OPTIONS)" .ci/images

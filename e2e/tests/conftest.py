@@ -1,11 +1,12 @@
-"""One cluster for all tests of the session, a namespace for each, and a record of what was there when one failed."""
+"""One cluster for all tests of a worker, a namespace for each, and a record of what was there when one failed."""
 
 import os
 from collections.abc import Generator, Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_namespaces import a_namespace
+from xdist.scheduler import LoadFileScheduling
 
 from mediamesh_e2e.backends.backend import Backend
 from mediamesh_e2e.backends.choice import backend as chosen
@@ -16,7 +17,6 @@ from mediamesh_e2e.images.image import Image
 from mediamesh_e2e.pods import Pods
 
 BACKEND = pytest.StashKey[Backend]()
-FAILED = pytest.StashKey[Path]()
 CHOICE = os.environ.get("BACKEND", "local")
 
 
@@ -34,7 +34,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     session = item.session
     if report.failed and report.when != "teardown" and (backend := session.stash.get(BACKEND, None)):
         record(backend, item.name)
-        session.stash[FAILED] = backend.logs
+        report.sections.append(("cluster", f"its logs, and its state after the failure: {backend.logs}"))
     return report
 
 
@@ -45,10 +45,14 @@ def record(backend: Backend, name: str) -> None:
         (backend.logs / name / "unrecorded.txt").write_text(str(error))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    session = terminalreporter._session
-    if session and FAILED in session.stash:
-        terminalreporter.line(f"logs of the cluster, and its state after each failure: {session.stash[FAILED]}")
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Give a worker, which has a cluster of its own, whole files, and all files that share one release."""
+    return _FilesAndReleases(config, log)
+
+
+class _FilesAndReleases(LoadFileScheduling):  # type: ignore[misc]  # it ships no types
+    def _split_scope(self, nodeid: str) -> str:
+        return "installed" if "/installed/" in nodeid else str(super()._split_scope(nodeid))
 
 
 @pytest.fixture(scope="session")
