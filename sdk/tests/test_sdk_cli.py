@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.waiting import wait_until
@@ -99,7 +100,6 @@ def test_pipes_and_signals(hub: HubUnderTest) -> None:
 
 
 def test_files_of_pyav_are_recorded_and_played(hub: HubUnderTest, free_dir: Path) -> None:
-    av = pytest.importorskip("av")
     hub.apply(connection("film", PICTURE))
     film = free_dir / "film.mkv"
     recording = receiver(hub, "film", str(film), "--count", "10")
@@ -126,7 +126,6 @@ def test_frames_are_paced_and_timed(hub: HubUnderTest) -> None:
 
 
 def test_snapshot(hub: HubUnderTest, free_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    av = pytest.importorskip("av")
     for pixels in ("yuv420p", "v210", "nv12", "rgb24"):
         hub.apply(connection("look", VideoFormat(50, 20, "25", pixels), policies=("dropOldest",)))  # type: ignore[arg-type]
         with mediamesh.open_source("look", timeout=30) as source:

@@ -1,7 +1,9 @@
 import contextlib
 import selectors
 import threading
+from typing import Any
 
+import numpy as np
 import pytest
 from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.waiting import wait_until
@@ -37,9 +39,8 @@ def test_what_is_sent_is_received(hub: HubUnderTest) -> None:
 
 
 def test_send_copies_any_buffer(hub: HubUnderTest) -> None:
-    numpy = pytest.importorskip("numpy")
     hub.apply(connection())
-    pictures = numpy.arange(24, dtype="<u2").reshape(4, 6)
+    pictures: Any = np.arange(24, dtype="<u2").reshape(4, 6)  # a Buffer to type checkers from Python 3.12 on
     with mediamesh.open_sink("cam", timeout=30) as sink, mediamesh.open_source("cam", timeout=30) as source:
         for data in (b"bytes", bytearray(b"more"), pictures, pictures[:, ::2], b""):
             source.send(data, time=1, flags=mediamesh.Flags.END_OF_STREAM, metadata=b"m", timeout=30)

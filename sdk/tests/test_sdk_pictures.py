@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -18,7 +19,6 @@ def picture(pixels: str, width: int = 48, height: int = 4) -> VideoFormat:
 @pytest.mark.parametrize("pixels", sorted(PIXEL_FORMATS))
 @pytest.mark.parametrize(("width", "height"), [(48, 4), (50, 6)])
 def test_every_pixel_format_becomes_rgb(pixels: str, width: int, height: int) -> None:
-    pytest.importorskip("av")
     format = picture(pixels, width, height)
     rgb, *size = to_rgb(memoryview(bytes(format.capacity)), format)
     assert (len(rgb), *size) == (3 * width * height, width, height)
@@ -48,7 +48,6 @@ def test_groups_are_taken_apart(pixels: str) -> None:
 
 
 def test_colours_come_out_right() -> None:
-    pytest.importorskip("av")
     grey = bytes([128, 180, 128, 180]) * 24
     rgb, *_ = to_rgb(memoryview(grey), picture("yuv422p8rfc4175", 48, 1))
     assert 188 <= min(rgb) <= max(rgb) <= 193
@@ -58,7 +57,6 @@ def test_colours_come_out_right() -> None:
 
 @pytest.mark.parametrize(("height", "green"), [(576, (145, 54, 34)), (720, (173, 42, 26))])
 def test_the_matrix_follows_the_height(height: int, green: tuple[int, int, int]) -> None:
-    pytest.importorskip("av")
     luma, blue, red = green
     format = picture("yuv444p", 16, height)
     payload = b"".join(bytes([value]) * (16 * height) for value in (luma, blue, red))
@@ -90,7 +88,6 @@ def colours(pixels: str, width: int) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("pixels", sorted(PIXEL_FORMATS))
 @pytest.mark.parametrize("width", [192, 200])
 def test_ffmpeg_sees_bars_in_every_pixel_format(pixels: str, width: int) -> None:
-    pytest.importorskip("av")
     expected: tuple[tuple[int, ...], ...] = BARS
     if PIXEL_FORMATS[pixels].sampling == "KEY":
         lumas = (0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in BARS)
@@ -100,7 +97,6 @@ def test_ffmpeg_sees_bars_in_every_pixel_format(pixels: str, width: int) -> None
 
 
 def test_v210_bars_are_what_ffmpeg_makes_of_planar_ones() -> None:
-    av = pytest.importorskip("av")
     planar, packed = picture("yuv422p10le", 96, 4), picture("v210", 96, 4)
     source = av.VideoFrame(96, 4, "yuv422p10le")
     data = pattern.payload("bars", planar)

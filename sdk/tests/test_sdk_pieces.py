@@ -31,12 +31,14 @@ def picture(pixels: str, width: int = 16, height: int = 4) -> VideoFormat:
     return VideoFormat(width, height, "25", pixels)  # type: ignore[arg-type]
 
 
-def test_the_root_is_named_or_found(tmp_path: Path) -> None:
+def test_the_root_is_named_or_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "SYSTEM", tmp_path)
     assert folders.root({"MEDIAMESH_DIR": "/somewhere", "XDG_RUNTIME_DIR": "/run/user/1"}, 1) == Path("/somewhere")
-    assert folders.root({"XDG_RUNTIME_DIR": "/run/user/1"}, 0) == folders.SYSTEM
-    if not (folders.SYSTEM / folders.ATTACH_SOCKET).exists():
-        assert folders.root({"XDG_RUNTIME_DIR": "/run/user/1"}, 1) == Path("/run/user/1/mediamesh")
-    assert folders.root({}, 1) == folders.SYSTEM
+    assert folders.root({"XDG_RUNTIME_DIR": "/run/user/1"}, 0) == tmp_path
+    assert folders.root({"XDG_RUNTIME_DIR": "/run/user/1"}, 1) == Path("/run/user/1/mediamesh")
+    assert folders.root({}, 1) == tmp_path
+    (tmp_path / folders.ATTACH_SOCKET).touch()
+    assert folders.root({"XDG_RUNTIME_DIR": "/run/user/1"}, 1) == tmp_path
 
 
 def test_deadlines() -> None:
