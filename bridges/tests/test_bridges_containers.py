@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -135,6 +136,11 @@ def test_what_a_container_cannot_hold_is_refused_plainly(suffix: str) -> None:
     for format in wrong:
         with pytest.raises(BadSetting, match=rf"\{suffix} cannot hold"):
             check_writer(format, settings)
+
+
+def test_who_names_another_suffix_is_told_them_all() -> None:
+    with pytest.raises(BadSetting, match=re.escape(f"suffix '.xyz' is not one of {', '.join(RECORDINGS)}")):
+        record_settings({"path": "a.xyz"})
 
 
 def test_the_recordings_of_connections_are_among_them() -> None:

@@ -137,6 +137,11 @@ def test_on_a_full_disk_no_recording_is_begun(small_disk: Path) -> None:
     assert names_in(small_disk) == ["ballast"]
 
 
+def test_a_folder_that_takes_no_files_is_not_called_full() -> None:
+    with pytest.raises(RecordingFailed, match=r"'cam\.y4m' cannot be begun: No such file or directory"):
+        endless(Path("/proc"), "cam.y4m", VIDEO)
+
+
 def test_a_full_disk_is_one_line_and_a_bad_exit_for_the_process(small_disk: Path) -> None:
     with recording_process(small_disk, "cam.y4m", VIDEO) as process:
         _, errors = process.communicate(timeout=60)

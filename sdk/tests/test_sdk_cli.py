@@ -198,7 +198,10 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["receive", "bars", "film.avi.txt", "--count", "1"], "suffix"),
+        (["receive", "bars", "film.avi.txt", "--count", "1"], "film.avi.txt: suffix '.txt' is not one of .mkv, .mp4, "),
+        (["receive", "bars", "film.mkv", "--codec", "h265"], "mediamesh: --codec: "),
+        (["receive", "absent", "/proc/film.mkv", "--wait"], "no file can be made in /proc: No such file or directory;"),
+        (["receive", "absent", "/proc/film.y4m", "--wait"], "no file can be made in /proc: No such file or directory;"),
         (["receive", "sound", "a.y4m"], "y4m holds uncompressed video only"),
         (["receive", "bars", "a.wav"], "wav holds pcm_u8"),
         (["receive", "absent", "a.raw"], "no connection 'default/absent'"),

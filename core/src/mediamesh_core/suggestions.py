@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_SHOWN = 16
+_SHOWN = 20
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

@@ -96,10 +96,14 @@ def begin_recording(
 
 
 def check_room(folder: int, path: str, frame_bytes: int) -> None:
-    """Raise `DiskFull` if a folder has no room for a recording that deserves the name."""
+    """Raise `DiskFull` if a folder has no room for a recording that deserves the name.
+
+    Where a file system has no blocks to count it says nothing of its room: it may be a tmpfs without a limit, or one
+    of the kernel's that takes no files at all (/proc), and says so when one is made.
+    """
     state = os.fstatvfs(folder)
     needed = max(_ROOM_AT_LEAST, _ROOM_FOR_FRAMES * frame_bytes)
-    if state.f_bavail * state.f_frsize < needed:
+    if state.f_blocks and state.f_bavail * state.f_frsize < needed:
         raise DiskFull(f"the disk is full: {path!r} is not begun with less than {needed} bytes free")
 
 

@@ -1,4 +1,7 @@
-"""Files that need PyAV, through the bridge `file`: the same reader and recorder that a connection would use."""
+"""Files that need PyAV, through the bridge `file`: the same reader and recorder that a connection would use.
+
+The bridge tells what is wrong by the fields of a connection, `file.path: ...`; here they are FILE and --codec.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from mediamesh.cli.streams import check_writable
 from mediamesh.errors import UnknownBridge, UnsuitableFile
 from mediamesh.sink import Sink
 from mediamesh.source import Source
+from mediamesh_core.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bo
     path = Path(name).absolute()
     found = _file_bridge(name)
     config = {"path": path.name if end.ROLE == "source" else path.name.replace("%", "%%"), **settings}
-    found.validate(config, end.ROLE, end.format)
+    _validate(found, config, end, name)
     if end.ROLE == "sink":
         check_writable(name, force=force)
         path.unlink(missing_ok=True)
@@ -53,6 +57,15 @@ def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bo
         found.run(context)
     finally:
         context.stopping.close()
+
+
+def _validate(found: bridge.Bridge, config: dict[str, object], end: Source | Sink, name: str) -> None:
+    try:
+        found.validate(config, end.ROLE, end.format)
+    except UserError as error:
+        field, colon, what = error.message.partition(": ")
+        words = {"file": name, "file.path": name, "file.codec": "--codec"}
+        raise UnsuitableFile(f"{words[field]}: {what}" if colon and field in words else error.message) from error
 
 
 def _file_bridge(name: str) -> bridge.Bridge:

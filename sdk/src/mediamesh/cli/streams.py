@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -99,12 +100,26 @@ def check_readable(name: str) -> None:
 
 
 def check_writable(name: str, *, force: bool) -> None:
-    """Raise UnsuitableFile if a file may not be made, or not be overwritten."""
-    path = Path(name)
-    if name != "-" and not path.absolute().parent.is_dir():
-        raise UnsuitableFile(f"there is no folder {path.absolute().parent}; make it first")
-    if name != "-" and not force and path.exists():
+    """Raise UnsuitableFile if a file cannot be made, or may not be overwritten."""
+    if name == "-":
+        return
+    path, folder = Path(name), Path(name).absolute().parent
+    if not folder.is_dir():
+        raise UnsuitableFile(f"there is no folder {folder}; make it first")
+    if not path.exists():
+        _check_takes_files(folder)
+    elif not force:
         raise UnsuitableFile(f"{name} exists already; choose another name, or overwrite it with --force")
+
+
+def _check_takes_files(folder: Path) -> None:
+    """Make a file without a name: rights and kinds of file systems are too many to be asked one by one."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        text = f"no file can be made in {folder}: {error.strerror}; choose another folder"
+        raise UnsuitableFile(text) from error
 
 
 @contextlib.contextmanager
