@@ -211,6 +211,9 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
         (["send", "bars", "missing.y4m"], "missing.y4m: there is no such file"),
         (["send", "absent", "missing.mp4", "--wait"], "missing.mp4: there is no such file"),
         (["send", "absent", ".", "--wait"], ".: is a folder"),
+        (["send", "absent", "words.yaml", "--wait"], "words.yaml: is no media file that FFmpeg knows: Invalid"),
+        (["send", "absent", "words.srt", "--wait"], "words.srt: has neither pictures nor sound"),
+        (["send", "absent", "pipe.ts", "--wait"], "pipe.ts: is no regular file; only .y4m, .wav and .raw, or --as,"),
         (["receive", "absent", ".", "--wait"], ". exists already; choose another name"),
         (["receive", "absent", "nowhere/film.mkv", "--wait"], "nowhere; make it first"),
         (["snapshot", "bars", "a.png", "--timeout", "2"], "default/bars: no frame within 2 s;"),
@@ -225,6 +228,9 @@ def test_errors_are_one_plain_line(
 ) -> None:
     hub.apply(connection("bars", PICTURE), connection("sound", SOUND))
     monkeypatch.chdir(free_dir)
+    Path("words.yaml").write_text("a: b\n")
+    Path("words.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nwords\n\n")
+    os.mkfifo("pipe.ts")
     feeder = None
     if arguments[:2] == ["snapshot", "sound"]:
         feeder = mediamesh.open_source("sound", timeout=30)

@@ -35,6 +35,23 @@ class OpenedContext(bridge.BridgeContext):
         return self.end
 
 
+def check_media(name: str) -> None:
+    """Raise UnsuitableFile if nothing can be played out of a file, before anybody waits for a place to send it to."""
+    _file_bridge(name)
+    if not Path(name).is_file():
+        raise UnsuitableFile(f"{name}: is no regular file; only .y4m, .wav and .raw, or --as, are read as they come")
+    import av  # noqa: PLC0415  # the bridge has it
+    from av.error import FFmpegError  # noqa: PLC0415
+
+    try:
+        with av.open(name) as container:
+            media = container.streams.video or container.streams.audio
+    except FFmpegError as error:
+        raise UnsuitableFile(f"{name}: is no media file that FFmpeg knows: {error.strerror}") from error
+    if not media:
+        raise UnsuitableFile(f"{name}: has neither pictures nor sound")
+
+
 def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bool = False) -> None:
     """Let the bridge `file` play or record `name` at an end that is open."""
     path = Path(name).absolute()

@@ -59,6 +59,8 @@ class SendCommand:
             raise UnsuitableFile("name either a FILE or a --pattern")
         if args.file is not None:
             streams.check_readable(args.file)
+            if streams.is_for_pyav(args.file, args.kind):
+                bridged.check_media(args.file)
         with Progress(args.connection, args.count) as progress, _source(args, progress) as source:
             until_signalled(source)
             with contextlib.suppress(Interrupted):

@@ -17,18 +17,26 @@ READ = ("y4m", "wav", "raw")
 WRITTEN = (*READ, "nut")
 
 
+def is_for_pyav(name: str, chosen: str | None) -> bool:
+    """Return whether a file is none of the kinds here, whatever the format."""
+    return not chosen and name != "-" and _suffix(name) not in READ
+
+
 def kind_of(name: str, chosen: str | None, format: Format, kinds: Collection[str]) -> str | None:
     """Return which of the kinds a file is; None if it is for PyAV. Pipes are what fits the format best."""
-    suffix = Path(name).suffix.removeprefix(".").lower()
-    if chosen or suffix in READ:
-        return chosen or suffix
-    if name != "-":
+    if is_for_pyav(name, chosen):
         return None
+    if chosen or name != "-":
+        return chosen or _suffix(name)
     if isinstance(format, VideoFormat) and format.pixel_format in y4m.SPACES:
         return "y4m"
     if isinstance(format, AudioFormat) and format.sample_format in wav.KINDS:
         return "wav"
     return "nut" if "nut" in kinds and nut.holds(format) else "raw"
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.removeprefix(".").lower()
 
 
 def payloads(kind: str, file: BinaryIO, format: Format) -> Iterator[bytes]:
