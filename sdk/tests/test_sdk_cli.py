@@ -134,6 +134,8 @@ def test_snapshot(hub: HubUnderTest, free_dir: Path, capsys: pytest.CaptureFixtu
             sender.start()
             name = str(free_dir / f"{pixels}.png")
             facts = json.loads(said(capsys, "snapshot", "look", name, "--json"))
+            Path(name).write_bytes(b"an old one")
+            assert facts.keys() == json.loads(said(capsys, "snapshot", "look", name, "--json", "--force")).keys()
             stop.set()
             sender.join()
         assert (facts["width"], facts["height"], facts["status"]) == (50, 20, "complete")
@@ -217,6 +219,8 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
         (["receive", "absent", ".", "--wait"], ". exists already; choose another name"),
         (["receive", "absent", "nowhere/film.mkv", "--wait"], "nowhere; make it first"),
         (["snapshot", "bars", "a.png", "--timeout", "2"], "default/bars: no frame within 2 s;"),
+        (["snapshot", "absent", "there.png", "--wait"], "there.png exists already; choose another name, or"),
+        (["snapshot", "absent", "nowhere/a.png", "--wait"], "nowhere; make it first"),
         (["snapshot", "bars", "a.jpg"], "a.jpg: only PNG is written; call it a.png"),
         (["snapshot", "absent", "a.png"], "no connection 'default/absent' on this node (yet); check the name, or wait"),
         (["list", "--root", "/nowhere"], "no hub answers at /nowhere/hub.sock"),
@@ -230,6 +234,7 @@ def test_errors_are_one_plain_line(
     monkeypatch.chdir(free_dir)
     Path("words.yaml").write_text("a: b\n")
     Path("words.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nwords\n\n")
+    Path("there.png").touch()
     os.mkfifo("pipe.ts")
     feeder = None
     if arguments[:2] == ["snapshot", "sound"]:

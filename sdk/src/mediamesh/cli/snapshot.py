@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mediamesh
-from mediamesh.cli import png, words
+from mediamesh.cli import png, streams, words
 from mediamesh.cli.picture import to_rgb
 from mediamesh.cli.receiving import add_end_options, end_options
 from mediamesh.deadline import Deadline
@@ -25,6 +25,7 @@ OLD = 2.0
 """Seconds from which on a picture is not what the camera sees now."""
 EXAMPLES = """examples:
   mediamesh snapshot cam1 picture.png
+  mediamesh snapshot cam1 picture.png --force       the newest in the place of the one before
   mediamesh snapshot cam1 - --timeout 5 > picture.png
 """
 
@@ -39,6 +40,7 @@ class SnapshotCommand:
         parser.epilog = EXAMPLES
         parser.add_argument("connection", metavar="CONNECTION", help="namespace/name, or name in default")
         parser.add_argument("file", metavar="FILE.png", help="where to; - is standard output")
+        parser.add_argument("--force", action="store_true", help="overwrite FILE.png")
         parser.add_argument(
             "--json", action="store_true", help="print a JSON object (for -: as the last line of standard error)"
         )
@@ -46,7 +48,8 @@ class SnapshotCommand:
 
     def run(self, args: Namespace) -> int:
         """Take it."""
-        _check(args.file)
+        _check_name(args.file)
+        streams.check_writable(args.file, force=args.force)
         deadline = Deadline(args.timeout)
         sink = Sink(args.connection, start="newest", **end_options(args))
         with sink.open(args.timeout), _received(sink, deadline, args.timeout) as frame, frame.buffer as payload:
@@ -55,7 +58,8 @@ class SnapshotCommand:
             facts = {"sequence": frame.sequence, "time": frame.time, "width": width, "height": height}
             facts["ageSeconds"] = round(age, 3)  # type: ignore[assignment]
             facts["status"] = mediamesh.Status(frame.status).name.lower()  # type: ignore[assignment]
-        _write(args.file, png.encode(rgb, width, height))
+        with streams.writing(args.file, force=args.force) as file:
+            file.write(png.encode(rgb, width, height))
         if age >= OLD:
             words.say(f"the picture is {age:.0f} s old; `mediamesh list` shows whether there is a source")
         if args.json:
@@ -63,7 +67,7 @@ class SnapshotCommand:
         return 0
 
 
-def _check(name: str) -> None:
+def _check_name(name: str) -> None:
     """Refuse what would become a PNG under another kind's name."""
     if name != "-" and Path(name).suffix.lower() != ".png":
         raise BadOption(f"{name}: only PNG is written; call it {Path(name).stem}.png")
@@ -76,13 +80,6 @@ def _received(sink: Sink, deadline: Deadline, asked: float | None) -> ReceivedFr
     except Timeout as error:
         text = f"{sink.name}: no frame within {asked:g} s; `mediamesh list` shows whether there is a source"
         raise Timeout(text) from error
-
-
-def _write(name: str, data: bytes) -> None:
-    if name == "-":
-        sys.stdout.buffer.write(data)
-    else:
-        Path(name).write_bytes(data)
 
 
 command = SnapshotCommand()
