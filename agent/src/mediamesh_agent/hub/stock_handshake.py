@@ -23,7 +23,7 @@ from mediamesh_agent.hub.flows import Flow
 from mediamesh_agent.hub.service import Service
 from mediamesh_agent.hub.stock_endpoint import StockEndpoint
 from mediamesh_native.memif import transport
-from mediamesh_native.memif.errors import MemifError
+from mediamesh_native.memif.errors import MemifError, ProtocolViolation
 from mediamesh_native.memif.fdcheck import check_eventfd
 from mediamesh_native.memif.handshake import (
     ConnectRequested,
@@ -142,8 +142,7 @@ class StockHandshake:
     async def _slave(self) -> SlaveHandshake:
         """Make rings that the peer, which greets first, can digest."""
         await self._readable()
-        hello = decode(self._socket.recv(MESSAGE_SIZE, socket.MSG_PEEK))
-        self._name = hello.name if isinstance(hello, Hello) else ""
+        self._name = _greeter(self._socket.recv(MESSAGE_SIZE, socket.MSG_PEEK))
         capacity = self._flow.plan.capacity
         chunk = chunk_for(self._name, self._memif.chunk, capacity)
         shared = self._to_peer and self._memif.access == "shared"
@@ -268,6 +267,15 @@ class StockHandshake:
                 await readable(self._socket)
         except TimeoutError:
             raise AttachmentEnded("PeerSilent", f"the stock peer said nothing for {self._patience:g} s") from None
+
+
+def _greeter(data: bytes) -> str:
+    """Return the name in a HELLO; empty for anything else, to which the conversation has the answer."""
+    try:
+        hello = decode(data)
+    except ProtocolViolation:
+        return ""
+    return hello.name if isinstance(hello, Hello) else ""
 
 
 async def readable(sock: socket.socket) -> None:
