@@ -253,3 +253,25 @@ def test_dpdk_receives_as_server_and_returns(hub: HubUnderTest, free_dir: Path) 
             peer.ask_until("show port stats 0", lambda answer: counted(answer, "RX-packets") == 300)
         wait_until(lambda: not linked(hub, "default/a"), "its end")
         (hub.root / "m.sock").unlink()  # a killed testpmd leaves it, and would not start over it
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_dpdk_at_abstract_sockets_with_a_secret_gives_back_what_it_gets(
+    hub: HubUnderTest, free_dir: Path, role: str
+) -> None:
+    out, back = (f"@mediamesh-{uuid.uuid4()}" for _ in range(2))
+    hub.apply(sending(role, name=out, secret="open sesame"), receiving(role, name=back, secret="open sesame"))
+    if role == "client":
+        wait_until(lambda: listened_at(out) and listened_at(back), "the sockets")
+    with dpdk_peer(free_dir, role, out, back, mode="io", secret="open sesame") as peer:
+        wait_until(lambda: linked(hub, "default/a") and linked(hub, "default/b"), "both ends")
+        peer.ask("start")
+        with mediamesh.open_sink("b") as taking, mediamesh.open_source("a") as source:
+            for payload in (os.urandom(64), os.urandom(1500), os.urandom(3000)):
+                source.send(payload, timeout=PATIENCE)
+                with taking.receive(timeout=PATIENCE) as frame:
+                    assert bytes(frame) == payload
+
+
+def listened_at(abstract: str) -> bool:
+    return abstract in Path("/proc/net/unix").read_text()
