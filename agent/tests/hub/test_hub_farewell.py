@@ -1,6 +1,8 @@
 """What a source sent before it left reaches a sink that must not lose anything, however long that takes."""
 
 import contextlib
+import select
+import signal
 import socket
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -57,6 +59,13 @@ def sink_is_full(hub: HubUnderTest) -> bool:
 
 def has_source(hub: HubUnderTest) -> bool:
     return any(one.role == "source" for one in hub.flow().attachments)
+
+
+def has_left(feeding: mediamesh.Source) -> bool:
+    """Whether a source is detached, looking for frames as an application does that gives them back unsent."""
+    with contextlib.suppress(mediamesh.Timeout):
+        feeding.acquire(timeout=0).cancel()
+    return not feeding.attached
 
 
 def nothing(_hub: HubUnderTest) -> None:
@@ -151,6 +160,18 @@ def test_what_a_killed_source_had_sent_arrives_too_and_its_death_is_told(
         unharmed(report)
         assert report["received"] >= at_least
     assert [(end.reason, end.endpoint) for end in hub.observe().ended] == [("PeerGone", "in")]
+
+
+def test_a_frame_in_hand_when_the_hub_is_told_to_end_arrives(hub: HubUnderTest) -> None:
+    with mediamesh.open_sink("cam") as taking, mediamesh.open_source("cam") as feeding:
+        with feeding.acquire(timeout=PATIENCE) as frame:
+            hub.process.send_signal(signal.SIGTERM)
+            assert select.select([feeding._attention.control], [], [], PATIENCE)[0], "the hub says nothing"
+            frame.send()
+        wait_until(lambda: has_left(feeding), "the source to hear it")
+        with taking.receive(timeout=PATIENCE) as received:
+            assert received.sequence == 0
+        assert hub.reap() == 0
 
 
 def test_who_closes_in_order_is_not_booked(hub: HubUnderTest) -> None:

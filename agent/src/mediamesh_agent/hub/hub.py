@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from mediamesh_agent.hub import container, handover, plan_file, renewal
+from mediamesh_agent.hub import container, handover, parting, plan_file, renewal
 from mediamesh_agent.hub.apply import Applier, instructions
 from mediamesh_agent.hub.attachment import Attachment
 from mediamesh_agent.hub.book import Book
@@ -36,11 +36,9 @@ from mediamesh_protos import handover_pb2, hub_pb2, plan_pb2
 log = logging.getLogger(__name__)
 
 _SETTLE = 1.0
-_DRAIN = 3.0
-_STALLED = 1.0
 _RECORDERS = 20.0
 _FEEDERS = 5.0
-LONGEST_POLITENESS = _FEEDERS + _DRAIN + _RECORDERS
+LONGEST_POLITENESS = _FEEDERS + parting.IDLE + parting.DRAIN + _RECORDERS
 """Seconds that an end may take because of bridges; whoever ends a hub has to wait longer."""
 _GOING_DOWN = AttachmentEnded("HubStopping", "the hub is going down")
 
@@ -273,15 +271,9 @@ class Hub:
     async def _end_politely(self, *, done_too: bool) -> None:
         await self.supervisor.stop("source", _FEEDERS, done_too=done_too)
         if self.service.stopping:
-            self._end_feeding()
-        await self._drained()
+            await parting.end_feeding(self.service, _GOING_DOWN)
+        await parting.drained(self.service)
         await self.supervisor.stop("sink", _RECORDERS, done_too=done_too)
-
-    def _end_feeding(self) -> None:
-        """Take no more of applications, who know of no end: of what they go on to send, sinks would miss the last."""
-        for source in [flow.source for flow in self.service.flows.values()]:
-            if source is not None and source.grant.kind == "pod" and source.last_word is None:
-                self.service.end(source, _GOING_DOWN)
 
     async def _unless_hurried(self, work: Awaitable[None]) -> None:
         working = asyncio.ensure_future(work)
@@ -291,17 +283,6 @@ class Hub:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
-
-    async def _drained(self) -> None:
-        """Wait, within bounds, until sinks have taken and given back what is under way, or none of them goes on."""
-        began = moved = time.monotonic()
-        left: list[int] = []
-        while any(now := list(self.service.occupancies())):
-            if now != left:
-                left, moved = now, time.monotonic()
-            if time.monotonic() > min(began + _DRAIN, moved + _STALLED):
-                return
-            await asyncio.sleep(_STALLED / 100)
 
     async def _end_bridges(self, patience: float) -> None:
         for role in ("source", "sink"):

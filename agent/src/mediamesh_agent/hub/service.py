@@ -153,9 +153,10 @@ class Service:
 
     def end(self, attachment: Attachment, end: HubError) -> None:
         """End an attachment, tell its client and take back its frames."""
-        if attachment.asked_to_leave is not None and end.reason in _FAREWELLS:
+        left = end.reason in _FAREWELLS
+        if left and attachment.asked_to_leave is not None:
             end = attachment.asked_to_leave
-        if attachment.ended or self._is_finishing(attachment, end):
+        if attachment.ended or (left and self._is_finishing(attachment, end)):
             return
         serving = attachment.serving
         self.forget(attachment, end)
@@ -183,13 +184,17 @@ class Service:
         if source.grant.kind == "memif":
             self.end(source, why)
         elif source.asked_to_leave is None:
-            source.asked_to_leave = why
-            link.ask_to_leave(source.socket, why)
+            self.ask_to_leave(source, why)
             asyncio.get_running_loop().call_later(_LEAVE, self.end, source, why)
+
+    def ask_to_leave(self, source: Attachment, why: HubError) -> None:
+        """Have an application leave between two frames: what it has sent is delivered. Who is idle does not hear it."""
+        source.asked_to_leave = why
+        link.ask_to_leave(source.socket, why)
 
     def _is_finishing(self, attachment: Attachment, end: HubError) -> bool:
         """Whether a source that left had sent frames that a `block` sink has no room for yet: then its end waits."""
-        if not attachment.serving or attachment.grant.role != "source" or end.reason not in _FAREWELLS:
+        if not attachment.serving or attachment.grant.role != "source":
             return False
         if self.engine.finish(attachment.engine):
             return False
