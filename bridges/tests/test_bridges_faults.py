@@ -56,6 +56,11 @@ def recording_process(root: Path, path: str, format: Format) -> Iterator[subproc
         process.communicate()
 
 
+def recorder_of(root: Path, name: str, format: Format) -> Recorder:
+    left_out = LeftOut(print, lambda: 0.0)
+    return Recorder(root, record_settings({"path": name}), format, lambda tai: tai / 1e9, left_out)
+
+
 def recorded_until(process: subprocess.Popen[str], frames: int) -> int:
     assert process.stdout is not None
     for line in process.stdout:
@@ -89,10 +94,12 @@ def test_after_kill_9_the_part_is_readable_and_the_next_recorder_publishes_it(
     part = tmp_path / f".{name}.part"
     assert frames_in(part, format) >= written - BEHIND
     stem, suffix = name.split(".")
-    with recording_process(tmp_path, name, format) as process:
-        recorded_until(process, 10)
-        names = names_in(tmp_path)
-    assert names == [f".{name}.part", f"{stem}.recovered.{suffix}"]
+    assert publish_leftovers(tmp_path, name) == [f"{stem}.recovered.{suffix}"]
+    following = recorder_of(tmp_path, name, format)
+    for frame in frames_at((noise(format.capacity, number) for number in range(10)), Fraction(25)):
+        following.record(frame)
+    assert names_in(tmp_path) == [f".{name}.part", f"{stem}.recovered.{suffix}"]
+    following.close()
     assert frames_in(tmp_path / f"{stem}.recovered.{suffix}", format) >= written - BEHIND
 
 
@@ -113,9 +120,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def endless(root: Path, name: str, format: Format) -> None:
-    recorder = Recorder(
-        root, record_settings({"path": name}), format, lambda tai: tai / 1e9, LeftOut(print, lambda: 0.0)
-    )
+    recorder = recorder_of(root, name, format)
     payloads = (noise(format.capacity, number) for number in range(10_000))
     for frame in frames_at(payloads, Fraction(25)):
         recorder.record(frame)

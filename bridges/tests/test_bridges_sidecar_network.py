@@ -15,7 +15,7 @@ from pathlib import Path
 
 import av
 import pytest
-from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import planned
 from mediamesh_testing.waiting import PATIENCE, wait_until
 from sidecar_actors import Sidecar, connection, ffmpeg, finish, free_port, serving, stop
@@ -33,12 +33,6 @@ TONE = ("-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-bf", "0")
 QUICK = ("-analyzeduration", "500000", "-probesize", "100000")
 LISTEN = ("-protocol_whitelist", "file,udp,rtp")
-
-
-@pytest.fixture
-def hub(free_dir: Path) -> Iterator[HubUnderTest]:
-    with running_hub(free_dir / "mesh") as running:
-        yield running
 
 
 @contextmanager

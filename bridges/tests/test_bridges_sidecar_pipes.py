@@ -4,11 +4,10 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import planned
 from mediamesh_testing.waiting import PATIENCE, wait_until
 from sidecar_actors import (
@@ -30,12 +29,6 @@ from sidecar_actors import (
 )
 
 from mediamesh.source import Source
-
-
-@pytest.fixture
-def hub(free_dir: Path) -> Iterator[HubUnderTest]:
-    with running_hub(free_dir / "mesh") as running:
-        yield running
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 import os
 import select
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from mediamesh_testing.hub import HubUnderTest, running_hub
+from mediamesh_testing.hub import HubUnderTest
 from mediamesh_testing.plans import planned
 from mediamesh_testing.waiting import PATIENCE
 from sidecar_actors import (
@@ -31,12 +30,6 @@ from mediamesh.sink import Sink
 from mediamesh.stopping import Stopping
 from mediamesh_bridges.sidecar import fifo
 from mediamesh_bridges.sidecar.waiting import await_event
-
-
-@pytest.fixture
-def hub(free_dir: Path) -> Iterator[HubUnderTest]:
-    with running_hub(free_dir / "mesh") as running:
-        yield running
 
 
 def write_on(pipe: Path, garbage: bytes) -> None:
