@@ -9,7 +9,7 @@ from mediamesh_core.kinds import InvalidKinds, from_object, network_from_object,
 
 CASES = list(object_cases())
 READ: dict[str, Callable[[object], object]] = {"MediaConnection": from_object, "MediaNetwork": network_from_object}
-TEXT_RULES = (rules.NAME, *rules.RECORDING_PATHS, rules.SOCKET, rules.SECRET, rules.FOREIGN)
+TEXT_RULES = (rules.NAME, *rules.RECORDING_PATHS, rules.SOCKET, rules.FREE_SOCKET, rules.SECRET, rules.FOREIGN)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

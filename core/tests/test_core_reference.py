@@ -1,12 +1,16 @@
 """The reference pages of the kinds: complete, and never stale."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from mediamesh_core.crds import CUSTOM_RESOURCES, CustomResource, definition
 from mediamesh_core.formats import CODECS, PIXEL_FORMATS, SAMPLE_FORMATS
 from mediamesh_core.kinds import ConnectionStatus, MediaConnection, MediaNetwork, NodeStatus, reference
+from mediamesh_core.kinds.schema import VALIDATIONS
 from mediamesh_core.kinds.status import NetworkStatus
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
@@ -32,8 +36,20 @@ def test_every_model_and_field_is_on_the_page(title: str, models: tuple[type[Bas
             assert all(f"| {field} | " in page for field in schema["properties"])
 
 
-def test_rules_are_on_the_page() -> None:
-    assert "- a sink has the name of the source; each endpoint needs its own\n" in reference.page("MediaConnection")
+@pytest.mark.parametrize("resource", CUSTOM_RESOURCES, ids=lambda resource: resource.kind)
+def test_every_refusal_of_the_api_server_is_on_the_page(resource: CustomResource) -> None:
+    lines, told = reference.page(resource.kind).splitlines(), set(messages(definition(resource)))
+    assert [message for message in told if not any(line.startswith("- ") and message in line for line in lines)] == []
+    assert told or resource.kind == "MediaNode"
+
+
+def messages(inside: Any) -> Iterator[str]:
+    """Yield the message of every rule, wherever it is."""
+    if isinstance(inside, dict):
+        yield from (rule["message"] for rule in inside.get(VALIDATIONS, ()))
+    values = inside.values() if isinstance(inside, dict) else inside if isinstance(inside, list) else ()
+    for value in values:
+        yield from messages(value)
 
 
 def test_every_format_is_on_the_page() -> None:

@@ -1,10 +1,13 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-from mediamesh_testing.plans import bridge, flow, pod, sink
+from mediamesh_testing.plans import bridge, flow, pod, receiving, sending, sink
 
+from mediamesh_agent.folder import AGENT_SOCKET
 from mediamesh_agent.hub.difference import Changes, check, difference
 from mediamesh_agent.hub.errors import HubError
+from mediamesh_agent.hub.root import OWN_NAMES
+from mediamesh_core.kinds import rules
 from mediamesh_protos import plan_pb2
 
 Plans = dict[str, plan_pb2.FlowPlan]
@@ -95,6 +98,11 @@ BROKEN = [
     (flow(sinks=[sink(endpoint=plan_pb2.EndpointPlan())]), "kind"),
     (flow(sinks=[sink(endpoint=bridge(""))]), "without a bridge"),
     (flow(sinks=[sink(endpoint=pod("a/../b"))]), "plain path"),
+    *(
+        (sending("client", name=name), "no place for the socket")
+        for name in (*OWN_NAMES, "", "../m.sock", ".listening")
+    ),
+    (receiving("server", name="hub.sock"), "no place for the socket"),
 ]
 
 
@@ -102,3 +110,8 @@ BROKEN = [
 def test_what_could_not_be_carried_out_is_named(broken: plan_pb2.FlowPlan, word: str) -> None:
     with pytest.raises(HubError, match=word):
         check(broken)
+
+
+def test_names_of_the_hubs_own_are_those_that_the_api_server_refuses() -> None:
+    assert {*rules.HUB_FILES} == OWN_NAMES
+    assert AGENT_SOCKET in OWN_NAMES

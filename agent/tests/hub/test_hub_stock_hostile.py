@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from mediamesh_testing.hub import HubUnderTest, running_hub
-from mediamesh_testing.plans import flow, sink
+from mediamesh_testing.plans import flow, sending, sink
 from mediamesh_testing.stockclient import StockClient
 from mediamesh_testing.waiting import PATIENCE, eventually, wait_until
 from mediamesh_testing.words import ONE_OF_EACH
@@ -178,3 +178,16 @@ def test_a_link_that_fails_as_nobody_foresaw_begins_again(
     asyncio.run(watch())
     assert "unforeseen" in caplog.text
     assert ("default/b wire" if role == "server" else "m.sock") in caplog.text
+
+
+@pytest.mark.parametrize("name", ["hub.sock", "attach.sock", "plan.pb", "hub.lock"])
+def test_a_plan_that_puts_a_peer_in_the_place_of_the_hub_s_own_costs_that_flow_alone(
+    hub: HubUnderTest, name: str
+) -> None:
+    before = {path.name: path.stat().st_ino for path in hub.root.iterdir() if path.name != "plan.pb"}
+    applied = hub.offer(FED, sending("client", name=name), revision=2)
+    assert [(error.connection, error.reason) for error in applied.errors] == [("default/a", "BadPlan")]
+    assert {one.connection: one.reason for one in hub.observe().flows} == {"default/a": "BadPlan", "default/b": ""}
+    after = {path.name: path.stat().st_ino for path in hub.root.iterdir() if path.name != "plan.pb"}
+    assert {key: after[key] for key in before} == before
+    assert (hub.root / "plan.pb").is_file()

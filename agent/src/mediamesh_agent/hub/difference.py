@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from mediamesh_agent.hub.admission import POLICIES
 from mediamesh_agent.hub.errors import HubError
-from mediamesh_agent.hub.root import components
+from mediamesh_agent.hub.root import OWN_NAMES, components
 from mediamesh_protos import plan_pb2
 
 STARTS = frozenset({"newest", "next"})
 KINDS = frozenset({"pod", "bridge", "memif"})
 MOST_QUEUE = 1 << 14
 _MOST_PAYLOAD_TEXT = 3000
+_SOCKET = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -73,6 +74,12 @@ def _rules(flow: plan_pb2.FlowPlan) -> Iterator[tuple[bool, str]]:
     for endpoint in _endpoints(flow):
         yield endpoint.kind not in KINDS, f"unknown kind of endpoint {endpoint.kind!r}"
         yield endpoint.kind == "bridge" and not endpoint.bridge, "a bridge endpoint without a bridge"
+        yield endpoint.kind == "memif" and not _is_free(endpoint.memif.socket), "no place for the socket of a peer"
+
+
+def _is_free(socket: str) -> bool:
+    """Whether a peer may have a socket of this name."""
+    return _SOCKET.fullmatch(socket) is not None and socket not in OWN_NAMES
 
 
 def _endpoints(flow: plan_pb2.FlowPlan) -> Iterator[plan_pb2.EndpointPlan]:

@@ -10,23 +10,22 @@ import os
 
 from google.protobuf.message import DecodeError
 
-from mediamesh_agent.hub.root import PLAN_FILE, Root
+from mediamesh_agent.hub.root import NEW_PLAN_FILE, PLAN_FILE, Root
 from mediamesh_protos import plan_pb2
 
 log = logging.getLogger(__name__)
-
-_NEW = f"{PLAN_FILE}.new"
 
 
 def save(root: Root, plan: plan_pb2.NodePlan) -> None:
     """Keep a plan; a failure is logged and costs only the head start after the next crash."""
     try:
-        fd = os.open(_NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=root.fd)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(NEW_PLAN_FILE, flags, 0o600, dir_fd=root.fd)
         with os.fdopen(fd, "wb") as file:
             file.write(plan.SerializeToString(deterministic=True))
             file.flush()
             os.fsync(fd)
-        os.replace(_NEW, PLAN_FILE, src_dir_fd=root.fd, dst_dir_fd=root.fd)
+        os.replace(NEW_PLAN_FILE, PLAN_FILE, src_dir_fd=root.fd, dst_dir_fd=root.fd)
         os.fsync(root.fd)
     except OSError as error:
         log.error("the plan cannot be kept in %s: %s", PLAN_FILE, error)  # noqa: TRY400 -- the error says it all

@@ -24,7 +24,11 @@ ATTACH_SOCKET = "attach.sock"
 CONTROL_SOCKET = "hub.sock"
 LOCK_FILE = "hub.lock"
 PLAN_FILE = "plan.pb"
+NEW_PLAN_FILE = f"{PLAN_FILE}.new"
 BRIDGES = "bridges"
+OF_THE_AGENT = ("agent.sock", "hub.log", "pods")
+OWN_NAMES = frozenset({ATTACH_SOCKET, CONTROL_SOCKET, LOCK_FILE, PLAN_FILE, NEW_PLAN_FILE, BRIDGES, *OF_THE_AGENT})
+"""A socket of a peer, put in the place of one of these, would cost the node its hub or its agent."""
 ATTACH_BACKLOG = 4096
 CONTROL_BACKLOG = 64
 

@@ -44,6 +44,8 @@ def _recording(path: str) -> str:
 def _socket(name: str) -> str:
     if not _SOCKET.fullmatch(name) or len(name) > _LONGEST_SOCKET:
         refuse(f"{name[:80]!r} is not a socket; write a file name such as peer.sock, or @name for an abstract one")
+    if name in rules.HUB_FILES:
+        refuse(f"{name!r} is a name of the hub's own in that folder; write another, such as peer.sock")
     return name
 
 
@@ -121,7 +123,7 @@ class MemifEndpoint(Model):
 
     role: Literal["server", "client"]
     """Of the peer."""
-    socket: Annotated[str, AfterValidator(_socket), text(_LONGEST_SOCKET, rules.SOCKET)]
+    socket: Annotated[str, AfterValidator(_socket), text(_LONGEST_SOCKET, rules.SOCKET, rules.FREE_SOCKET)]
     """File name, or @name for an abstract socket."""
     id: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """Of the interface on that socket."""

@@ -81,4 +81,4 @@ class NodeStatus(Written):
     ] = ()
     """Their names, sorted."""
     interfaces: Annotated[tuple[Interface, ...], list_map("name"), Field(strict=False, max_length=MAX_INTERFACES)] = ()
-    """Network interfaces that can carry media."""
+    """Network interfaces that can carry media; none are told of until something carries frames between nodes."""

@@ -16,6 +16,7 @@ from mediamesh_core.kinds import rules
 from mediamesh_core.kinds.connection import MediaConnection
 from mediamesh_core.kinds.network import MediaNetwork
 from mediamesh_core.kinds.node import NodeStatus
+from mediamesh_core.kinds.schema import VALIDATIONS
 from mediamesh_core.kinds.status import ConnectionStatus, NetworkStatus
 
 _HEADING = """\
@@ -115,12 +116,22 @@ def _sections(model: type[BaseModel], paths: Mapping[str, str]) -> Iterator[str]
     whole = model.model_json_schema(by_alias=True)
     schemas: dict[str, Any] = whole["$defs"] | {model.__name__: whole}
     for name, path in paths.items():
-        yield _section(path or "The document", schemas[name]) + _rules(name)
+        yield _section(path or "The document", schemas[name]) + _refusals(name, schemas[name])
 
 
-def _rules(name: str) -> str:
-    found = "".join(f"- {rule.message}\n" for rule in rules.RULES.get(name, ()))
+def _refusals(name: str, schema: Mapping[str, Any]) -> str:
+    """Write what the API server says of the whole, and of single texts in it."""
+    told = [rule.message for rule in rules.RULES.get(name, ())]
+    for field, inner in _fields(schema):
+        told += [f"`{field}`: {message}" for message in _messages(inner)]
+    found = "".join(f"- {message}\n" for message in told)
     return f"\nIt is refused with:\n\n{found}" if found else ""
+
+
+def _messages(field: Mapping[str, Any]) -> Iterator[str]:
+    yield from (rule["message"] for rule in field.get(VALIDATIONS, ()))
+    for inner in field.get("anyOf", ()):
+        yield from _messages(inner)
 
 
 def _section(title: str, schema: dict[str, Any]) -> str:
@@ -132,7 +143,7 @@ def _section(title: str, schema: dict[str, Any]) -> str:
     return f"## {title}\n\n{schema['description']}\n\n" + _table(("field", "type", "default", "meaning"), rows)
 
 
-def _fields(schema: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _fields(schema: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
     properties: dict[str, dict[str, Any]] = schema["properties"]
     return properties.items()
 

@@ -63,6 +63,22 @@ SOCKET = Rule(
     "self.matches('^@?[A-Za-z0-9][A-Za-z0-9._-]*$')",
     "this is not a socket; write a file name such as peer.sock, or @name for an abstract one",
 )
+HUB_FILES = (
+    "agent.sock",
+    "attach.sock",
+    "bridges",
+    "hub.lock",
+    "hub.log",
+    "hub.sock",
+    "plan.pb",
+    "plan.pb.new",
+    "pods",
+)
+"""What the hub has in the folder in which the sockets of peers are: a peer's socket would take its place."""
+FREE_SOCKET = Rule(
+    f"!(self in {[*HUB_FILES]})",
+    "this is a name of the hub's own in that folder; write another, such as peer.sock",
+)
 OWN_BRIDGES = ("file", "moq", "rtmp", "rtp", "rtsp", "st2110")
 FOREIGN = Rule(
     f"!(self in {[*OWN_BRIDGES]})",
