@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mediamesh_core.kinds import ConnectionStatus, from_object
 from mediamesh_core.planner import PlacedEndpoint, Verdict
-from mediamesh_core.status import Observation, SeenAttachment, SeenBridge, nominal_rate, status
+from mediamesh_core.status import Observation, SeenAttachment, SeenBridge, exposure, nominal_rate, status
 from mediamesh_core.status.rates import shown_rate
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -255,6 +255,45 @@ def test_payload_promises_its_rate(payload: dict[str, Any], rate: Fraction | Non
         "spec": {"payload": payload, "source": {"pod": {}}},
     }
     assert nominal_rate(from_object(connection)) == rate
+
+
+def peers(*accesses: str) -> dict[str, Any]:
+    sinks = [
+        {"name": f"vpp{number}", "memif": {"role": "server", "socket": f"{number}.sock", "access": access}}
+        for number, access in enumerate(accesses)
+    ]
+    return {
+        "apiVersion": "mediamesh.io/v1alpha1",
+        "kind": "MediaConnection",
+        "metadata": {"name": "a"},
+        "spec": {"payload": {"blob": {"maxSize": 9}}, "source": {"pod": {}}, "sinks": sinks},
+    }
+
+
+@pytest.mark.parametrize(
+    ("accesses", "said"),
+    [
+        (("copy",), ""),
+        (("copy", "shared", "shared"), "the pool is not sealed: vpp1, vpp2 can write it (access: shared)"),
+    ],
+    ids=["copy", "shared"],
+)
+def test_peers_that_can_write_the_pool_are_named(accesses: tuple[str, ...], said: str) -> None:
+    assert exposure(from_object(peers(*accesses))) == said
+
+
+def test_a_note_is_said_of_what_is_ready_and_said_once() -> None:
+    def said(seen: Observation | None, before: ConnectionStatus | None = None) -> str:
+        note = "the pool is not sealed"
+        whole = status(PLACED, seen, before, generation=1, now=NOON, note=note)
+        found = whole.condition("Ready")
+        assert found is not None
+        return found.message
+
+    flowing = status(PLACED, FLOWS, None, generation=1, now=NOON, note="the pool is not sealed")
+    assert said(FLOWS) == "the source is attached, frames flow; the pool is not sealed"
+    assert said(None, flowing) == said(FLOWS, flowing) == said(FLOWS)
+    assert "sealed" not in said(WAITS)
 
 
 def test_counters_that_nobody_can_have_are_cut() -> None:

@@ -54,6 +54,26 @@ def condition(status: dict[str, Any], kind: str) -> tuple[str, str]:
     return found["status"], found["reason"]
 
 
+def test_a_peer_that_can_write_the_pool_is_told_of() -> None:
+    async def play() -> None:
+        stage, body = Stage(), connection(generation=2, resourceVersion="2")
+        memif = {"role": "server", "socket": "vpp.sock", "access": "shared", "nodeName": "node-a"}
+        body["spec"]["sinks"] = [{"name": "vpp", "memif": memif}]
+        stage.scene.world.put_connection(body)
+        session = stage.scene.connect()
+        stage.scene.outlook.plan()
+        stage.scene.report(session)
+        stage.scene.outlook.offer(["node-a"])
+        stage.scene.report(session, (await session.next_plan()).digest)
+        stage.scene.outlook.hear("node-a")
+        assert await stage.statuses.write(CAM)
+        assert condition(stage.store.status, "Ready") == ("True", "Flowing")
+        (ready,) = [each for each in stage.store.status["conditions"] if each["type"] == "Ready"]
+        assert ready["message"].endswith("; the pool is not sealed: vpp can write it (access: shared)")
+
+    asyncio.run(play())
+
+
 def test_a_status_is_written_once() -> None:
     async def play() -> None:
         stage = Stage()

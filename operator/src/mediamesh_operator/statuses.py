@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mediamesh_core.kinds.status import ConnectionStatus
-from mediamesh_core.status import nominal_rate, status
+from mediamesh_core.status import exposure, nominal_rate, status
 from mediamesh_operator.events import Recorder
 from mediamesh_operator.objects import Connection
 from mediamesh_operator.outlook import Outlook
@@ -50,6 +50,7 @@ class Statuses:
             generation=connection.generation,
             now=self.clock(),
             nominal=nominal_rate(connection.spec) if connection.spec else None,
+            note=exposure(connection.spec) if connection.spec else "",
         )
         if now == before:
             return False

@@ -5,6 +5,7 @@ could set it up. `Ready` needs a source that is attached. A status that differs 
 counters is the one before, so a flow that flows writes nothing.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -26,6 +27,12 @@ def nominal_rate(connection: MediaConnection) -> Fraction | None:
     return 1 / media.frame_duration if isinstance(media, AudioFormat) else None
 
 
+def exposure(connection: MediaConnection) -> str:
+    """Say which stock peers can write the pool, since they map it themselves; "" if nobody but the source can."""
+    names = [sink.name for sink in connection.spec.sinks if sink.memif is not None and sink.memif.access == "shared"]
+    return f"the pool is not sealed: {', '.join(names)} can write it (access: shared)" if names else ""
+
+
 def status(
     verdict: Verdict,
     seen: Observation | None,
@@ -34,11 +41,12 @@ def status(
     generation: int,
     now: datetime,
     nominal: Fraction | None = None,
+    note: str = "",
 ) -> ConnectionStatus:
     """Return the status of a connection; the previous one, if nothing but counters has changed.
 
     `generation` is the object's, `seen` what the flow's node says (None: nothing yet), `now` with a time zone,
-    `nominal` the rate that the payload promises.
+    `nominal` the rate that the payload promises, `note` what is to be said besides of one that is Ready.
     """
     before = previous or ConnectionStatus()
     comparable = before.observed_generation == generation and before.node == verdict.node
@@ -47,7 +55,7 @@ def status(
     found = {
         "Accepted": accepted(verdict),
         "Programmed": whole,
-        "Ready": ready(whole, verdict, seen, said.get("Ready")),
+        "Ready": _noted(ready(whole, verdict, seen, said.get("Ready")), note),
     }
     ends = endpoint_statuses(verdict.endpoints, seen, before.endpoints)
     made = ConnectionStatus(
@@ -63,6 +71,12 @@ def status(
         endpoints=ends,
     )
     return before if _uncounted(made) == _uncounted(before) else made
+
+
+def _noted(finding: Finding, note: str) -> Finding:
+    if finding.status != "True" or not note or note in finding.message:
+        return finding
+    return replace(finding, message=f"{finding.message}; {note}")
 
 
 def _finding(said: Condition) -> Finding:
