@@ -1,7 +1,13 @@
-"""`kubectl mediamesh`: its pure parts, on objects as the API server gives them."""
+"""`kubectl mediamesh`: its pure parts, on objects as the API server gives them, and its program on a test's kubectl.
+
+`make e2e` runs the program on a real cluster.
+"""
 
 import io
+import json
+import os
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,11 +132,15 @@ def test_a_bundle_has_no_secrets() -> None:
         "metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "psst", "a": "b"}},
         "spec": {
             "source": {"pod": {"token": "psst", "matchLabels": {"app": "camera"}}},
-            "sinks": [{"memif": {"secret": "psst"}}],
+            "sinks": [
+                {"memif": {"secret": "psst"}},
+                {"bridge": {"name": "cdn", "config": {"streamKey": "psst", "url": "rtmp://me:psst@cdn.test"}}},
+            ],
         },
     }
     made = redacted(body)
     assert "psst" not in str(made)
+    assert made["spec"]["sinks"][1]["bridge"] == {"name": "cdn", "config": {"streamKey": BLOT, "url": BLOT}}
     assert made["spec"]["source"]["pod"] == {"token": BLOT, "matchLabels": {"app": "camera"}}
     assert made["metadata"]["annotations"] == {"a": "b"}
 
@@ -173,3 +183,88 @@ def test_a_namespace_is_kubectls_own_unless_told() -> None:
     assert scope(None, everywhere=False) == ()
     assert scope("studio", everywhere=False) == ("-n", "studio")
     assert scope("studio", everywhere=True) == ("-A",)
+
+
+KUBECTL = """#!/bin/sh
+case "$*" in
+*" --raw "*node-a*) cat page; sed 's/\\([0-9]\\)$/\\10/' page >next; mv next page ;;
+*" --raw "*) echo 'the node is away' >&2; exit 1 ;;
+*" pods "*) cat pods ;;
+esac
+"""
+"""Knows the metrics of node-a, which grow each time that they are asked for."""
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of a kubectl that knows two nodes, one of which does not answer."""
+    program = tmp_path / "kubectl"
+    program.write_text(KUBECTL)
+    program.chmod(0o700)
+    (tmp_path / "page").write_text(PAGE % (1, 1, 1, 1))
+    put_pods(tmp_path, "node-a", "node-b")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def put_pods(folder: Path, *names: str) -> None:
+    pods = [
+        {
+            "metadata": {"namespace": "mediamesh-system", "name": name},
+            "spec": {"nodeName": name},
+            "status": {"phase": "Running"},
+        }
+        for name in names
+    ]
+    (folder / "pods").write_text(json.dumps({"items": pods}))
+
+
+TOP = ["top", "--once", "--interval", "0.1"]
+
+
+def test_a_node_that_cannot_be_asked_is_told_of_beside_the_others(
+    nodes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(TOP) == 0
+    said = capsys.readouterr()
+    assert [line.split()[:4] for line in said.out.splitlines()[1:]] == [
+        ["studio/cam1", "analytics", "out", "node-a"],
+        ["studio/cam1", "camera", "in", "node-a"],
+    ]
+    assert said.err == "kubectl mediamesh: node node-b cannot be asked: the node is away\n"
+
+
+@pytest.mark.parametrize(("namespace", "lines"), [("studio", 3), ("stud", 1)])
+def test_rates_of_one_namespace_are_no_others(
+    nodes: Path, capsys: pytest.CaptureFixture[str], namespace: str, lines: int
+) -> None:
+    assert main([*TOP, "--namespace", namespace]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == lines
+
+
+def test_without_nodes_it_is_said_where_to_look(nodes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put_pods(nodes)
+    assert main(TOP) == 1
+    assert "app.kubernetes.io/component=node" in capsys.readouterr().err
+
+
+def test_what_a_terminal_would_obey_is_not_shown(nodes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = nodes / "page"
+    page.write_text(page.read_text().replace("analytics", "\x1b[2Janalytics"))
+    assert main(TOP) == 0
+    assert "?[2Janalytics" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["<html>", 'mediamesh_hub_frames_total{a="b"} 1\n', "mediamesh_hub_frames_total x\n"])
+def test_a_page_that_is_none_of_ours_is_said_to_be_none(page: str) -> None:
+    with pytest.raises(KubectlFailed, match="its metrics cannot be read"):
+        look(page, 1.0)
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "nan", "inf", "soon", "1e9"])
+def test_a_pause_that_cannot_be_is_wrong_usage(interval: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["top", "--interval", interval])
+    assert ended.value.code == 2
+    assert f"{interval!r} is no number of seconds from 0.1 to 3600" in capsys.readouterr().err

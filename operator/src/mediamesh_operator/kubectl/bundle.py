@@ -1,7 +1,8 @@
 """`dump`: a support bundle, without secrets.
 
 What a person sends to a stranger must not give them the keys. No Secret is ever read, and in our own objects the
-fields that hold a secret are blotted out; a field that is new and secret has to be named in `SECRET_FIELDS`.
+fields that hold a secret are blotted out; a field that is new and secret has to be named in `SECRET_FIELDS`. What a
+bridge of somebody else's is set to (`config`) may be a password by any name, so only the names are told.
 """
 
 import io
@@ -13,6 +14,7 @@ from typing import Any
 from mediamesh_operator.kubectl.client import PARTS, Body, Kubectl, KubectlFailed
 
 SECRET_FIELDS = frozenset({"token", "secret", "password", "extradata"})
+FOREIGN = "config"
 BLOT = "(left out)"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _KINDS = ("mediaconnections", "medianetworks", "medianodes")
@@ -21,12 +23,14 @@ _KINDS = ("mediaconnections", "medianetworks", "medianodes")
 def redacted(value: Any) -> Any:
     """Return a copy without secrets, and without the copy of the object that kubectl keeps in an annotation."""
     if isinstance(value, Mapping):
-        return {
-            key: BLOT if key in SECRET_FIELDS and part else redacted(part)
-            for key, part in value.items()
-            if key not in {_LAST_APPLIED, "managedFields"}
-        }
+        return {key: _field(key, part) for key, part in value.items() if key not in {_LAST_APPLIED, "managedFields"}}
     return [redacted(part) for part in value] if isinstance(value, list) else value
+
+
+def _field(key: str, part: Any) -> Any:
+    if key == FOREIGN and isinstance(part, Mapping):
+        return dict.fromkeys(part, BLOT)
+    return BLOT if key in SECRET_FIELDS and part else redacted(part)
 
 
 def documents(kubectl: Kubectl) -> Iterator[tuple[str, str]]:

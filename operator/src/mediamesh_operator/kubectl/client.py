@@ -35,7 +35,7 @@ class Kubectl:
         """
         command = [self.program, *self.options, *arguments]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         except OSError as error:
             raise KubectlFailed(f"{self.program} cannot be started: {error.strerror}") from error
         if done.returncode:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from mediamesh_operator.kubectl.client import KubectlFailed
+
 Key = tuple[str, str, str]
 """Connection, endpoint, direction."""
 FRAMES = "mediamesh_hub_frames_total"
@@ -24,7 +26,14 @@ class Look:
 
 
 def look(page: str, time: float) -> Look:
-    """Read a metrics page."""
+    """Read a metrics page; raises `KubectlFailed` if it is none of ours."""
+    try:
+        return Look(time, _samples(page))
+    except (ValueError, KeyError) as error:
+        raise KubectlFailed(f"its metrics cannot be read: {error}") from error
+
+
+def _samples(page: str) -> Mapping[tuple[str, Key], float]:
     samples: dict[tuple[str, Key], float] = defaultdict(float)
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
@@ -32,7 +41,7 @@ def look(page: str, time: float) -> Look:
                 labels = sample.labels
                 key = labels["connection"], labels["endpoint"], labels.get("direction", "")
                 samples[sample.name, key] += sample.value
-    return Look(time, samples)
+    return samples
 
 
 def rows(node: str, before: Look, after: Look) -> Iterable[tuple[str | float, ...]]:
