@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mediamesh_testing.pages import blocks, pages
 from mediamesh_testing.waiting import wait_until
 
 from mediamesh_e2e.backends.backend import Backend
@@ -31,6 +32,16 @@ def pod(path: str, namespace: str, container: dict[str, Any]) -> str:
     }
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "it", "namespace": namespace}, "spec": spec}
     return json.dumps(body)
+
+
+def told_pods() -> Iterator[Any]:
+    """Give the pods, and the templates of pods, that the pages tell to write, each with the line where it begins."""
+    for block in (block for page in pages() for block in blocks(page) if block.language == "yaml"):
+        for told in filter(lambda each: isinstance(each, dict), yaml.safe_load_all(block.text)):
+            spec = told.get("spec", {})
+            found = spec if told.get("kind") == "Pod" else spec.get("template", {}).get("spec")
+            if found and any("hostPath" in volume for volume in found.get("volumes", ())):
+                yield pytest.param(found, id=str(block))
 
 
 def refusal(backend: Backend, path: str, namespace: str, container: dict[str, Any]) -> str:
@@ -78,6 +89,14 @@ def test_a_pod_may_mount_its_own_folder_and_no_other(policy: Backend, namespace:
     assert needs in refusal(policy, f"{ROOT}/pods", namespace, WHOLE)
     fixed = {**OWN_FOLDER, "env": [{"name": "POD_UID", "value": "another-pod"}]}
     assert needs in refusal(policy, f"{ROOT}/pods", namespace, fixed)
+
+
+@pytest.mark.parametrize("told", told_pods())
+def test_what_the_pages_tell_to_write_is_admitted(policy: Backend, namespace: str, told: dict[str, Any]) -> None:
+    spec = json.loads(json.dumps(told).replace("/run/mediamesh/pods", f"{ROOT}/pods"))
+    assert ROOT in json.dumps(spec)
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "it", "namespace": namespace}, "spec": spec}
+    policy.kubectl("create", "--dry-run=server", "-f", "-", given=json.dumps(body))
 
 
 @pytest.mark.parametrize("namespace_of", ["kube-system", "labelled"])

@@ -120,6 +120,9 @@ def mount(volume: dict[str, Any], *, used: bool = True) -> bool:
     [
         ({"hostPath": {"path": f"{ROOT}/pods"}}, True),
         ({"hostPath": {"path": f"{ROOT}/pods/"}}, True),
+        ({"hostPath": {"path": f"/var{ROOT}/./pods"}}, True),
+        ({"hostPath": {"path": f"//{ROOT}//pods"}}, True),
+        ({"hostPath": {"path": "/"}}, False),
         ({"csi": {"driver": "mediamesh.csi"}}, True),
         ({"csi": {"driver": "other"}}, False),
         ({"hostPath": {"path": ROOT}}, False),

@@ -131,8 +131,14 @@ def _mounts(spec: Body, root: str) -> bool:
 def _is_ours(volume: Body, root: str) -> bool:
     if (volume.get("csi") or {}).get("driver") == CSI_DRIVER:
         return True
-    path = str((volume.get("hostPath") or {}).get("path") or "").rstrip("/")
-    return path == f"{root}/pods" or path.startswith(f"{root}/pods/")
+    path, folder = _plain(str((volume.get("hostPath") or {}).get("path") or "")), _plain(f"{root}/pods")
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _plain(path: str) -> str:
+    """Return what a path means, however it is spelled: as the mount policy of the chart reads it."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return "/" + "/".join(parts[1:] if parts[:2] == ["var", "run"] else parts)
 
 
 def _is_true(conditions: Iterable[Body], kind: str) -> bool:
