@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mediamesh_e2e.errors import ProgramFailed
+from mediamesh_e2e.nodenames import NodeNames
 from mediamesh_e2e.places import CACHE
 from mediamesh_e2e.programs import run
 
@@ -13,9 +15,12 @@ Manifest = Mapping[str, Any]
 
 
 class Kubectl:
-    """The two clients for one cluster; `programs` is the folder they are in, or None for those on the PATH."""
+    """The two clients for one cluster; `programs` is the folder they are in, or None for those on the PATH.
 
-    def __init__(self, kubeconfig: Path, programs: Path | None = None) -> None:
+    Its nodes have the names that the tests give them, whatever the cluster's `names` are.
+    """
+
+    def __init__(self, kubeconfig: Path, programs: Path | None = None, names: NodeNames | None = None) -> None:
         path = os.environ.get("PATH", "")
         self.environment = {
             **os.environ,
@@ -26,14 +31,23 @@ class Kubectl:
             **{f"HELM_{kind}_HOME": str(CACHE / "clients" / f"helm-{kind.lower()}") for kind in _HELM_FOLDERS},
         }
         self._programs = programs or Path()
+        self.names = names or NodeNames()
 
     def __call__(self, *words: str, given: str | None = None, timeout: float = 120) -> str:
         """Run kubectl to its end and give what it wrote; raises `ProgramFailed` with what it said."""
-        return run([self._programs / "kubectl", *words], given=given, environment=self.environment, timeout=timeout)
+        return self._run("kubectl", words, given, timeout)
 
     def helm(self, *words: str, timeout: float = 300) -> str:
         """Run helm as kubectl is run."""
-        return run([self._programs / "helm", *words], environment=self.environment, timeout=timeout)
+        return self._run("helm", words, None, timeout)
+
+    def _run(self, program: str, words: Iterable[str], given: str | None, timeout: float) -> str:
+        command = [str(self._programs / program), *map(self.names.theirs, words)]
+        told = None if given is None else self.names.theirs(given)
+        try:
+            return self.names.ours(run(command, given=told, environment=self.environment, timeout=timeout))
+        except ProgramFailed as error:
+            raise ProgramFailed(self.names.ours(error.message)) from error
 
     def apply(self, *manifests: Manifest, namespace: str = "default") -> None:
         """Create the objects, or make them what the manifests say."""

@@ -9,10 +9,12 @@ from pathlib import Path
 from mediamesh_e2e.errors import MachineUnfit, ProgramFailed
 from mediamesh_e2e.images.image import Image, archived
 from mediamesh_e2e.kubectl import Kubectl
+from mediamesh_e2e.nodenames import NodeNames
 from mediamesh_e2e.programs import run
 
 NAME = "mediamesh-e2e"
 ROLES = ("control-plane", "worker", "worker")
+WORKERS = (f"{NAME}-worker", f"{NAME}-worker2")
 
 
 class Kind:
@@ -21,7 +23,7 @@ class Kind:
     cluster = None
 
     def __init__(self, kubeconfig: Path, logs: Path) -> None:
-        self.kubectl = Kubectl(kubeconfig)
+        self.kubectl = Kubectl(kubeconfig, names=NodeNames(WORKERS))
         self.logs = logs
 
     def provide(self, image: Image) -> str:

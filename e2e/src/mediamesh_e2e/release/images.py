@@ -1,6 +1,7 @@
 """The images that the chart names, of the distributions of this checkout, and one more with the tests' programs."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from mediamesh_e2e.backends.backend import Backend
@@ -8,7 +9,8 @@ from mediamesh_e2e.images.archive import Start
 from mediamesh_e2e.images.distributions import Distributions, of_image
 from mediamesh_e2e.images.image import Image
 
-REGISTRY = "registry.test"
+REGISTRY = os.environ.get("REGISTRY") or "registry.test"
+"""Where an existing cluster pulls from; the nodes of others are given images of this name."""
 NOBODY = "65532:65532"
 PROGRAMS = Path(__file__).with_name("programs")
 APPLICATION = "application"
