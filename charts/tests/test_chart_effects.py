@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart_rendering import CHART, MUTATING, nested, rendered
+from chart_rendering import CHART, MUTATING, nested, only, rendered
 
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -24,6 +24,8 @@ OTHERS: dict[str, Any] = {
     "node.logLevel": "debug",
     "admission.injection": False,
     "admission.mayMountAll": ["monitoring"],
+    "node.updateStrategy.rollingUpdate.maxUnavailable": None,  # only together with maxSurge
+    "networkPolicy.apiServerPorts": [8443],
     "networkPolicy.scrapers": [{"podSelector": {}}],
     "monitoring.serviceMonitor.enabled": False,
     "monitoring.serviceMonitor.interval": "5s",
@@ -76,6 +78,16 @@ def test_value_has_an_effect(path: str, value: Any) -> None:
     assert rendered(changed, apis=(MUTATING,)) != rendered(EVERYTHING, apis=(MUTATING,))
 
 
-def test_the_way_of_updates_has_an_effect() -> None:
-    strategy = {"node": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}
-    assert rendered(strategy) != rendered()
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        {"type": "OnDelete", "rollingUpdate": None},
+        {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+        {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 2}},
+    ],
+    ids=str,
+)
+def test_the_way_of_updates_has_an_effect(strategy: dict[str, Any]) -> None:
+    wanted = {"type": "RollingUpdate", **strategy}
+    daemons = only(rendered({"node": {"updateStrategy": strategy}}), "DaemonSet")
+    assert daemons["spec"]["updateStrategy"] == {key: value for key, value in wanted.items() if value is not None}

@@ -68,6 +68,9 @@ def test_typo_is_refused(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("images.registry", "https://registry.test"),
+        ("images.registry", "registry.test/it's"),
+        ("images.tag", "sha256:0123"),
         ("operator.replicas", "two"),
         ("operator.replicas", 11),
         ("operator.logLevel", "loud"),
@@ -79,11 +82,16 @@ def test_typo_is_refused(path: str) -> None:
         ("node.hostPID", "yes"),
         ("node.sockets.mode", "nfs"),
         ("node.updateStrategy.type", "Recreate"),
+        ("node.updateStrategy.rollingUpdate.maxSurge", -1),
+        ("node.updateStrategy.rollingUpdate.maxSurge", "half"),
         ("node.terminationGracePeriodSeconds", 0),
         ("images.pullPolicy", "Sometimes"),
         ("admission.injection", "maybe"),
         ("admission.mayMountAll", ["Kube_System"]),
         ("admission.mayMountAll", "kube-system"),
+        ("networkPolicy.apiServerPorts", []),
+        ("networkPolicy.apiServerPorts", ["https"]),
+        ("networkPolicy.apiServerPorts", [70000]),
         ("networkPolicy.scrapers", [{"namespace": "monitoring"}]),
         ("networkPolicy.scrapers", [{}]),
         ("monitoring.serviceMonitor.interval", "1m"),
@@ -102,7 +110,11 @@ def test_wrong_type_or_range_is_refused(path: str, value: object) -> None:
 CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "tls.certManager.enabled needs": {"tls": {"certManager": {"enabled": True}}},
     "node.updateStrategy.rollingUpdate has no meaning": {"node": {"updateStrategy": {"type": "OnDelete"}}},
+    "node.updateStrategy.rollingUpdate: a DaemonSet takes": {
+        "node": {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 1}}}
+    },
     "node.media lies inside": {"node": {"media": "/run/mediamesh/media"}},
+    "node.media has": {"node": {"media": "/var/run"}},
     "node.resources.hub.limits.memory without": {"node": {"resources": {"hub": {"limits": {"memory": "1Gi"}}}}},
     "admission.injection is true, but": {"admission": {"injection": True}},
     "monitoring.prometheusRule.disabled: there is no": {
@@ -112,7 +124,10 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
 SENSE: list[dict[str, Any]] = [
     {"tls": {"certManager": {"enabled": True, "issuerRef": {"name": "studio-ca", "kind": "ClusterIssuer"}}}},
     {"node": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}},
+    {"node": {"updateStrategy": {"rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}}}},
+    {"node": {"updateStrategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}}},
     {"node": {"media": "/run/mediamesh-media"}},
+    {"images": {"registry": "registry.test:5000/media/", "tag": "1.2"}},
     {"node": {"resources": {"hub": {"limits": {"memory": "1Gi"}}}, "memoryLimit": 700_000_000}},
     {"admission": {"injection": False}},
     {"monitoring": {"prometheusRule": {"enabled": True, "disabled": ["MediameshSourceGone"]}}},
@@ -133,6 +148,30 @@ def test_contradiction_is_refused_with_the_message_of_the_page(begins: str) -> N
 
 def test_every_refusal_has_a_case() -> None:
     assert len(pages_lines()) == len(CONTRADICTIONS)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"root": "/var/lib/mediamesh/run"},
+        {"media": "/run"},
+        {"media": "/var/lib"},
+        {"media": "/srv", "sockets": {"kubeletDir": "/srv/kubelet"}},
+        {"root": "/var/run/mesh", "media": "/run/mesh"},
+    ],
+    ids=str,
+)
+def test_a_media_folder_that_holds_what_is_not_media_is_refused(node: dict[str, Any]) -> None:
+    with pytest.raises(ProgramFailed, match=r"node\.media (has|lies inside) "):
+        rendered({"node": node})
+
+
+@pytest.mark.parametrize(
+    "update", [{"maxSurge": 0}, {"maxSurge": "0%", "maxUnavailable": 0}, {"maxSurge": "50%", "maxUnavailable": "10%"}]
+)
+def test_a_way_of_updates_that_no_daemon_set_has_is_refused(update: dict[str, Any]) -> None:
+    with pytest.raises(ProgramFailed, match="not both and not neither"):
+        rendered({"node": {"updateStrategy": {"rollingUpdate": update}}})
 
 
 @pytest.mark.parametrize("values", SENSE, ids=str)

@@ -72,7 +72,7 @@ async def listing(lists: Lists, folder: Path, monkeypatch: pytest.MonkeyPatch) -
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    monkeypatch.setenv("KUBECONFIG", str(_config(folder, runner.addresses[0][1])))
+    monkeypatch.setenv("KUBECONFIG", str(config_for(folder, runner.addresses[0][1])))
     try:
         async with storage.connected() as api:
             yield storage.KindStore(api)
@@ -81,7 +81,8 @@ async def listing(lists: Lists, folder: Path, monkeypatch: pytest.MonkeyPatch) -
         await runner.cleanup()
 
 
-def _config(folder: Path, port: int) -> Path:
+def config_for(folder: Path, port: int) -> Path:
+    """Write a kubeconfig for an API server of a test."""
     cluster = {"name": "one", "cluster": {"server": f"http://127.0.0.1:{port}"}}
     context = {"name": "one", "context": {"cluster": "one", "user": "one"}}
     config = {"clusters": [cluster], "contexts": [context], "users": [{"name": "one", "user": {}}]}

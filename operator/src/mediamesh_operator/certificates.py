@@ -37,6 +37,7 @@ LAG: Final = timedelta(hours=1)
 SKEW: Final = timedelta(minutes=5)
 _CERTIFICATES, _KEYS = "ca.crt", "ca.key"
 _END: Final = b"-----END"
+_ANEW: Final = "remove its `data`, and the operator makes a new CA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def from_secret(data: dict[str, bytes]) -> tuple[Authority, ...]:
     if len(certificates) != len(keys):
         raise AuthorityUnusable(
             f"the CA's Secret has {len(certificates)} certificates in {_CERTIFICATES} and {len(keys)} keys in {_KEYS}; "
-            "delete it, and the operator makes a new one"
+            + _ANEW
         )
     return tuple(_authority(*pair) for pair in zip(certificates, keys, strict=True))
 
@@ -186,9 +187,10 @@ def _authority(certificate: bytes, key: bytes) -> Authority:
         parsed = x509.load_pem_x509_certificate(certificate)
         private = load_pem_private_key(key, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise AuthorityUnusable(f"the CA's Secret holds something else than certificates and keys: {error}") from error
+        text = f"the CA's Secret holds something else than certificates and keys: {error}; {_ANEW}"
+        raise AuthorityUnusable(text) from error
     if not isinstance(private, ec.EllipticCurvePrivateKey) or _spki(private.public_key()) != _spki(parsed.public_key()):
-        raise AuthorityUnusable("a key in the CA's Secret is not that of its certificate")
+        raise AuthorityUnusable(f"a key in the CA's Secret is not that of its certificate; {_ANEW}")
     return Authority(certificate, key, parsed.not_valid_before_utc + SKEW, parsed.not_valid_after_utc)
 
 

@@ -47,7 +47,7 @@ class OptionsInvalid(OperatorError, UserError):
 
 
 class AuthorityUnusable(OperatorError, UserError):
-    """The Secret of the CA, or the mounted certificate, cannot be read."""
+    """The Secret of the CA, the ConfigMap of the bundle, or the mounted certificate, cannot be read or made."""
 
 
 class AgentRefused(OperatorError, UserError):

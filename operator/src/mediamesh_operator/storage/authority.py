@@ -1,14 +1,16 @@
 """The Secret of the CA and the ConfigMap with what agents trust.
 
-Both are written only in the version that was read, so of two replicas that make a CA at the same time one gets
-`ObjectConflict` and reads what the other made.
+The Secret is written only in the version that was read, so of two replicas that make a CA at the same time one gets
+`ObjectConflict` and reads what the other made. The chart makes both objects, empty, and does not allow us to make any;
+whoever deletes one is told how to get it back.
 """
 
+import contextlib
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mediamesh_operator.errors import AuthorityUnusable, ObjectMissing
+from mediamesh_operator.errors import ApiForbidden, AuthorityUnusable, ObjectMissing
 from mediamesh_operator.storage.api import APPLY, FIELD_MANAGER, MERGE, Api
 
 BUNDLE_KEY = "ca.crt"
@@ -32,7 +34,9 @@ class AuthorityStore:
         try:
             data = {key: b64decode(value, validate=True) for key, value in (found.get("data") or {}).items()}
         except ValueError as error:
-            raise AuthorityUnusable(f"the Secret {self._secret} holds something that is not base64") from error
+            raise AuthorityUnusable(
+                f"the Secret {self._secret} holds something that is not base64: remove its `data`"
+            ) from error
         return data, str(found["metadata"]["resourceVersion"])
 
     async def write(self, data: Mapping[str, bytes], version: str) -> str:
@@ -45,7 +49,8 @@ class AuthorityStore:
             path = f"{self._base}/secrets/{self._secret}"
             answer = await self._api.request("PATCH", path, body=body, content_type=MERGE)
         else:
-            answer = await self._api.request("POST", f"{self._base}/secrets", body=body)
+            with _ours_to_make(f"Secret {self._secret}"):
+                answer = await self._api.request("POST", f"{self._base}/secrets", body=body)
         return str(answer["metadata"]["resourceVersion"])
 
     async def published(self) -> bytes:
@@ -66,4 +71,15 @@ class AuthorityStore:
         }
         query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
         path = f"{self._base}/configmaps/{self._config_map}"
-        await self._api.request("PATCH", path, body=body, query=query, content_type=APPLY)
+        with _ours_to_make(f"ConfigMap {self._config_map}"):
+            await self._api.request("PATCH", path, body=body, query=query, content_type=APPLY)
+
+
+@contextlib.contextmanager
+def _ours_to_make(what: str) -> Iterator[None]:
+    """Say what to do where it is not."""
+    try:
+        yield
+    except ApiForbidden as error:
+        text = f"the {what} is not there, or not ours to write: `helm upgrade` of the release makes it; {error.message}"
+        raise AuthorityUnusable(text) from error
