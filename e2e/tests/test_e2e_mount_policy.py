@@ -91,7 +91,7 @@ def test_a_pod_may_mount_its_own_folder_and_no_other(policy: Backend, namespace:
     assert needs in refusal(policy, f"{ROOT}/pods", namespace, fixed)
 
 
-@pytest.mark.parametrize("told", told_pods())
+@pytest.mark.parametrize("told", list(told_pods()))
 def test_what_the_pages_tell_to_write_is_admitted(policy: Backend, namespace: str, told: dict[str, Any]) -> None:
     spec = json.loads(json.dumps(told).replace("/run/mediamesh/pods", f"{ROOT}/pods"))
     assert ROOT in json.dumps(spec)
