@@ -107,16 +107,19 @@ def test_pods_deleted_by_force_leave_nothing(release: Release, cluster: Cluster,
     await_sockets(release, cluster)
 
 
+@pytest.mark.parametrize("operators", [2, 0], ids=["operator up", "operator down"])
 def test_a_node_that_is_deleted_goes_and_comes_back(
-    release: Release, cluster: Cluster, unharmed: None, pods: Pods
+    release: Release, cluster: Cluster, unharmed: None, pods: Pods, operators: int
 ) -> None:
     kubectl, node = release.backend.kubectl, cluster.nodes["node-b"]
     before = kubectl.get("medianode", "node-b")["metadata"]["uid"]
 
+    run_operators(release, operators)
     node.programs["kubelet"].kill()
     kubectl("delete", "node", "node-b")
     kubectl("wait", "--for=delete", "medianode/node-b", "--timeout=100s")
     node.launch("kubelet")  # it names its node to the API when it starts
+    run_operators(release, 2)
 
     release.await_nodes()
     kubectl("wait", "--for=create", "medianode/node-b", "--timeout=100s")
