@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from mediamesh_testing.waiting import eventually, wait_until
 
+from mediamesh_e2e.backends.backend import Backend
 from mediamesh_e2e.cluster.cluster import Cluster
 from mediamesh_e2e.pods import Pods, pod
 from mediamesh_operator.edge import Edge
@@ -67,9 +68,15 @@ def test_what_changes_while_the_api_server_is_away_is_heard_of(pods: Pods, clust
     followed("pods", scene)
 
 
-def test_nodes_are_known() -> None:
+def test_nodes_are_known_and_when_they_come_and_go(backend: Backend) -> None:
+    passing = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "passing"}}
+
     async def scene(world: World) -> None:
         assert {"node-a", "node-b"} <= set(world.nodes)
+        backend.kubectl.apply(passing)
+        await eventually(lambda: "passing" in world.nodes, "the node")
+        backend.kubectl("delete", "node", "passing")
+        await eventually(lambda: "passing" not in world.nodes, "its end")
 
     followed("nodes", scene)
 

@@ -22,7 +22,7 @@ from mediamesh_e2e.scale.crowd import Crowd, until
 from mediamesh_e2e.scale.operator import WRITES, OperatorProcess, free_port, replica
 
 _CALM = 10.0
-"""Seconds from Ready to rest: the rates of new flows are written once they are known."""
+"""Seconds without a write from which on there is rest: the rates of new flows are written once they are known."""
 _BETWEEN = 0.3
 """Seconds from a plan to the next change, in which a plan to another node would come."""
 
@@ -109,13 +109,20 @@ class _Measurement:
         self._found.memory = operator.rss_mib()
 
     async def _at_rest(self, operator: OperatorProcess) -> None:
-        await asyncio.sleep(_CALM)
+        await self._nothing_is_written(operator)
         cpu, writes, versions = operator.cpu_seconds(), operator.metric(WRITES), await self._people.versions()
         await asyncio.sleep(self._size.rest)
         self._found.rest_cpu = 100 * (operator.cpu_seconds() - cpu) / self._size.rest
         seen = len(await self._people.versions() - versions)
         self._found.rest_writes = max(int(operator.metric(WRITES) - writes), seen)
         self._found.rest_memory = operator.rss_mib()
+
+    async def _nothing_is_written(self, operator: OperatorProcess) -> None:
+        written, since = operator.metric(WRITES), time.monotonic()
+        while time.monotonic() < since + _CALM:
+            await asyncio.sleep(1)
+            if (now := operator.metric(WRITES)) != written:
+                written, since = now, time.monotonic()
 
     async def _changes(self) -> None:
         delays = [await self._change(number) for number in range(self._size.changes)]
