@@ -79,13 +79,14 @@ def test_whole_names_are_translated_both_ways(text: str, translated: str) -> Non
     assert names.ours(translated) == text
 
 
-def node(name: str, *effects: str) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"taints": [{"key": "it", "effect": effect} for effect in effects]}}
+def node(name: str, *effects: str, key: str = "it") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"taints": [{"key": key, "effect": effect} for effect in effects]}}
 
 
 def test_two_nodes_that_take_any_pod_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NODES", raising=False)
-    nodes = [node("c"), node("a", "NoSchedule"), node("d"), node("b", "PreferNoSchedule")]
+    beginning = node("c", "NoSchedule", key=existing.PASSING)
+    nodes = [beginning, node("a", "NoSchedule"), node("d"), node("b", "PreferNoSchedule")]
 
     assert existing.chosen(nodes) == ["b", "c"]
     with pytest.raises(MachineUnfit, match=r"name them by NODES=one,other \(found: \['c'\]\)"):

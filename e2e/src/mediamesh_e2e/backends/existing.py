@@ -16,6 +16,9 @@ from mediamesh_e2e.kubectl import Kubectl
 from mediamesh_e2e.nodenames import NODES, NodeNames
 from mediamesh_e2e.programs import run
 
+PASSING = "node.kubernetes.io/not-ready"
+"""The taint of a node that begins; the scheduler waits for its end, as whoever makes a pod does."""
+
 
 class Existing:
     """The cluster, whose nodes pull images from the registry that they are pushed to."""
@@ -54,7 +57,8 @@ def chosen(nodes: list[Any]) -> list[str]:
 
 
 def _taints(node: Any) -> list[str]:
-    return [taint["key"] for taint in node["spec"].get("taints", ()) if taint["effect"] != "PreferNoSchedule"]
+    taints = [each for each in node["spec"].get("taints", ()) if each["effect"] != "PreferNoSchedule"]
+    return [taint["key"] for taint in taints if taint["key"] != PASSING]
 
 
 @contextmanager
