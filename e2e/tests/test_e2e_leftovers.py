@@ -90,7 +90,7 @@ def test_a_launcher_that_is_told_to_end_cleans_up_itself(launcher: "subprocess.P
 
     launcher.send_signal(signal.SIGINT)
 
-    assert launcher.wait() == 0
+    assert launcher.wait(timeout=60) == 0
     assert of_the_slot(layout) == []
 
 

@@ -6,9 +6,9 @@
 import argparse
 import signal
 import sys
-import threading
 import time
 
+from mediamesh.stopping import Stopping
 from mediamesh_e2e.cluster import simulated, slots
 from mediamesh_e2e.cluster.cluster import start
 from mediamesh_e2e.errors import E2eError
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def _up() -> None:
-    ended = threading.Event()
+    ended = Stopping()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     began = time.monotonic()
