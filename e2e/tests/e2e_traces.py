@@ -45,8 +45,8 @@ def pools(node: Node) -> set[str]:
 
 
 def await_pools(node: Node, expected: set[str]) -> None:
-    """Wait until a machine has these pools and no others."""
-    until(lambda: pools(node) == expected, f"the end of other pools on {node.name}", seconds=60)
+    """Wait until a machine has no pools but these, of which some may be going as well."""
+    until(lambda: pools(node) <= expected, f"the end of other pools on {node.name}", seconds=60)
 
 
 def living(kubectl: Kubectl, node: Node) -> set[str]:
