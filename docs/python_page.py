@@ -12,12 +12,13 @@ from enum import EnumType
 from typing_extensions import is_protocol
 
 import mediamesh
-from mediamesh import aio, bridge, options
+from mediamesh import aio, bridge, options, source
 
 _UNPACKED = re.compile(r"\*<class [\w.]*\.(\w+)>")
 _PARTS = (
     (mediamesh, mediamesh.__all__),
-    (options, ("SinkOptions", "SourceOptions")),
+    (options, ("Options", "SinkOptions", "SourceOptions")),
+    (source, ("Fields",)),
     (aio, aio.__all__),
     (bridge, ("Bridge", "BridgeContext")),
 )

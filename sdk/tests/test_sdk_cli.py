@@ -87,6 +87,31 @@ def test_files_come_back_as_they_were_sent(hub: HubUnderTest, free_dir: Path, fo
     assert all(payload in first.read_bytes() for payload in payloads)
 
 
+def test_seconds_are_those_of_the_frames(hub: HubUnderTest, free_dir: Path) -> None:
+    second = 1_000_000_000
+    hub.apply(connection("timed", PICTURE))
+    recording = receiver(hub, "timed", str(free_dir / "film.raw"), "--duration", "60", "--json")
+    with mediamesh.open_source("timed", timeout=30) as source:
+        for number in range(100, 164):  # all at once, as if they had waited
+            source.send(bytes(PICTURE.capacity), timeout=30, time=number * second)
+        said, _ = recording.end()
+    assert json.loads(said)["frames"] == 60
+
+
+def test_frames_that_were_missed_are_told_of(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(connection("gaps", PICTURE, policies=("dropOldest",)))
+    recording = receiver(hub, "gaps", str(free_dir / "film.raw"), "--count", "2")
+    with mediamesh.open_source("gaps", timeout=30) as source:
+        source.send(bytes(PICTURE.capacity), timeout=30)
+        wait_until(lambda: hub.attachments("sink")[0].received == 1)
+        recording.process.send_signal(signal.SIGSTOP)
+        for _ in range(3 * QUEUE):
+            source.send(bytes(PICTURE.capacity), timeout=30)
+        recording.process.send_signal(signal.SIGCONT)
+        _, said = recording.end()
+    assert re.search(rb"mediamesh: [0-9]+ frames of the flow were missed", said)
+
+
 def test_pipes_and_signals(hub: HubUnderTest) -> None:
     hub.apply(connection("pipes", PICTURE))
     recording = receiver(hub, "pipes", "-", "--json")

@@ -166,6 +166,7 @@ def test_folders_have_their_own_sockets_while_the_plan_has_them(hub: HubUnderTes
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(f"/proc/self/fd/{folder}/attach.sock")
         assert (hub.root / deep / "attach.sock").stat().st_mode & 0o777 == 0o666
+        assert (hub.root / "attach.sock").stat().st_mode & 0o777 == 0o600
         hub.apply(flow(), revision=2)
         assert not (hub.root / deep / "attach.sock").exists()
     finally:

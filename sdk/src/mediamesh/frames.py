@@ -22,7 +22,7 @@ _send = native.SourceFrame.send
 
 
 class Flags(enum.IntFlag):
-    """What `frame.flags` may hold."""
+    """What `frame.flags`, a number, may hold: `frame.flags & Flags.DISCONTINUITY`."""
 
     NONE = 0
     KEY_FRAME = 1
@@ -33,7 +33,7 @@ class Flags(enum.IntFlag):
 
 
 class Status(enum.IntEnum):
-    """What `frame.status` may be."""
+    """What `frame.status`, a number, may be."""
 
     COMPLETE = 0
     PARTIAL = 1
@@ -88,14 +88,37 @@ class _Views:
 
 
 class ReceivedFrame(_Views, native.SinkFrame):
-    """A frame of a sink: read-only, given back by `release`, which is also the end of a `with` block."""
+    """A frame of a sink: read-only, given back by `release`, which is also the end of a `with` block.
+
+    Attributes
+    ----------
+    sequence
+        Of the flow: goes on with the next source, and leaves out what this sink has missed.
+    time
+        TAI in ns, as the source gave it; of clocks of computers CLOCK_TAI.
+    sent
+        When the source sent it: CLOCK_MONOTONIC in ns, so `time.monotonic_ns() - frame.sent` is the latency.
+    duration
+        In 1/90000 s; 0 is unknown.
+    rtp_timestamp
+        32 bits.
+    flags, status
+        See `Flags` and `Status`.
+    metadata
+        Bytes, at most 3968; b"" if the source gave none.
+    format
+        What it holds, of `mediamesh_core.formats`.
+    """
 
     __slots__ = ("format",)
     format: Format
 
 
 class SourceFrame(_Views, native.SourceFrame):
-    """A frame to fill: writable, handed on by `send` or given back by `cancel`, also the end of a `with` block."""
+    """A frame to fill: writable, handed on by `send` or given back by `cancel`, also the end of a `with` block.
+
+    `length` is how many bytes are sent, all if it is not set. What else can be set: see `Fields`; `metadata` is bytes.
+    """
 
     __slots__ = ("format",)
     format: Format

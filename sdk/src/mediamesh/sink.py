@@ -18,7 +18,8 @@ class Sink(End[SinkPort, ReceivedFrame]):
 
     Any number of frames up to the endpoint's queue may be in hand, and they may be released in any order. May be
     used by several threads. When the hub goes away, `receive` waits for its return and goes on; the first frame
-    after that carries `Flags.DISCONTINUITY` if its sequence does not follow on.
+    after that carries `Flags.DISCONTINUITY`. A loop over the sink (`for frame in sink`, in `mediamesh.aio` `async for`)
+    receives until `interrupt` or `close` is called.
     """
 
     ROLE: ClassVar[RoleName] = "sink"

@@ -57,9 +57,10 @@ class Doors:
             self._remove(folder)
         for folder in sorted(wanted - self.listeners.keys()):
             try:
-                self.adopt(
-                    folder, self._root.listen(folder, ATTACH_SOCKET, 0o666, ATTACH_BACKLOG, socket.SOCK_SEQPACKET)
+                listening = self._root.listen(
+                    folder, ATTACH_SOCKET, _mode(folder), ATTACH_BACKLOG, socket.SOCK_SEQPACKET
                 )
+                self.adopt(folder, listening)
             except OSError as error:
                 failed[folder] = error
         return failed
@@ -160,3 +161,8 @@ class Doors:
         crowd[oldest] = None  # cancelling takes a turn of the loop: the next push goes to the next one
         self.pushed_out += 1
         oldest.cancel()
+
+
+def _mode(folder: str) -> int:
+    """Return who may connect: in a pod's folder, which only the pod sees, any user; in the hub's own, ours."""
+    return 0o666 if folder else 0o600

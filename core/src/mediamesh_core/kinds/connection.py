@@ -157,7 +157,7 @@ class MediaConnection(Model):
     api_version: Literal["mediamesh.io/v1alpha1"]
     """The version of this page."""
     kind: Literal["MediaConnection"]
-    """The only kind so far."""
+    """What the document is."""
     metadata: Metadata
     """Which connection it is."""
     spec: Spec

@@ -13,6 +13,7 @@ from mediamesh.sink import Sink
 from mediamesh.source import Source
 
 Counter = Callable[[int], None]
+NANOSECONDS = 1_000_000_000
 
 
 class Limit:
@@ -22,6 +23,7 @@ class Limit:
         self._left = count
         self._seconds = seconds
         self._end: float | None = None
+        self._begun: int | None = None
 
     def check(self) -> None:
         """Raise Interrupted if it is enough."""
@@ -34,6 +36,12 @@ class Limit:
             return timeout
         left = max(self._end - time.monotonic(), 0)
         return left if timeout is None else min(left, timeout)
+
+    def is_past(self, time: int) -> bool:
+        """Whether a frame of that time (ns) is one too many; the first may have waited, with others behind it."""
+        if self._begun is None:
+            self._begun = time
+        return self._seconds is not None and time - self._begun >= self._seconds * NANOSECONDS
 
     def count(self) -> None:
         """One more; the seconds run from the first one on."""
@@ -59,6 +67,9 @@ class LimitedSink(Sink):
         except TimeoutError:
             self._limit.check()
             raise
+        if self._limit.is_past(frame.time):
+            frame.release()
+            raise Interrupted("as much as was asked for")
         self._limit.count()
         self._counted(len(frame))
         return frame

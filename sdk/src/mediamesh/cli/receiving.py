@@ -32,6 +32,7 @@ examples:
   mediamesh receive h264cam - | ffplay -f h264 -
   mediamesh receive cam1 all.raw --endpoint archive --json
 """
+MISSED = "mediamesh: {count} frames of the flow were missed; a sink with `delivery: {{policy: block}}` misses none"
 
 
 class ReceiveCommand:
@@ -67,6 +68,8 @@ class ReceiveCommand:
             facts = {"frames": progress.frames, "bytes": progress.bytes, "dropped": sink.dropped}
         if args.json:
             print(json.dumps(facts), file=sys.stderr if args.file == "-" else sys.stdout)
+        elif sink.dropped:
+            print(MISSED.format(count=sink.dropped), file=sys.stderr)
         return 0
 
 
