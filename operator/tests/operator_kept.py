@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from operator_lists import config_for, refusal
+from operator_lists import answering, refusal
 
 from mediamesh_operator import storage
 
@@ -44,12 +44,5 @@ async def keeping(kept: Kept, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     app = web.Application()
     app.router.add_route("*", _BASE + "/{plural}", kept.answer)
     app.router.add_route("*", _BASE + "/{plural}/{name}", kept.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    monkeypatch.setenv("KUBECONFIG", str(config_for(folder, runner.addresses[0][1])))
-    try:
-        async with storage.connected() as api:
-            yield storage.AuthorityStore(api, "one", SECRET, BUNDLE)
-    finally:
-        await runner.cleanup()
+    async with answering(app, folder, monkeypatch) as api:
+        yield storage.AuthorityStore(api, "one", SECRET, BUNDLE)

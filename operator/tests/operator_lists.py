@@ -65,20 +65,29 @@ def line(kind: str, body: dict[str, Any]) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def listing(lists: Lists, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[storage.KindStore]:
-    """Give a store that asks such an API server."""
-    app = web.Application()
-    app.router.add_get("/api/v1/pods", lists.answer)
+async def answering(app: web.Application, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[storage.Api]:
+    """Serve an API server of a test, and give what asks it."""
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     monkeypatch.setenv("KUBECONFIG", str(config_for(folder, runner.addresses[0][1])))
     try:
         async with storage.connected() as api:
-            yield storage.KindStore(api)
+            yield api
     finally:
-        lists.over.set()
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def listing(lists: Lists, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[storage.KindStore]:
+    """Give a store that asks such an API server."""
+    app = web.Application()
+    app.router.add_get("/api/v1/pods", lists.answer)
+    async with answering(app, folder, monkeypatch) as api:
+        try:
+            yield storage.KindStore(api)
+        finally:
+            lists.over.set()
 
 
 def config_for(folder: Path, port: int) -> Path:
