@@ -131,7 +131,10 @@ def _mounts(spec: Body, root: str) -> bool:
 def _is_ours(volume: Body, root: str) -> bool:
     if (volume.get("csi") or {}).get("driver") == CSI_DRIVER:
         return True
-    path, folder = _plain(str((volume.get("hostPath") or {}).get("path") or "")), _plain(f"{root}/pods")
+    told = str((volume.get("hostPath") or {}).get("path") or "")
+    if not told:  # as of nearly every volume of thousands of pods
+        return False
+    path, folder = _plain(told), _plain(f"{root}/pods")
     return path == folder or path.startswith(f"{folder}/")
 
 
