@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import socket
@@ -36,6 +37,30 @@ def test_a_second_agent_is_refused_and_a_later_one_is_not(tmp_path: Path) -> Non
         pytest.fail("two agents on one folder")
     with sole_agent(tmp_path / "root"):
         assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_folder_in_which_nothing_was_left_goes_again_if_it_was_made_for_it(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    with sole_agent(there / "a" / "b"):
+        assert (there / "a" / "b").is_dir()
+    assert list(there.iterdir()) == []
+    with sole_agent(there):
+        pass
+    with sole_agent(there / "kept"):
+        (there / "kept" / "plan.pb").touch()
+    assert (there / "kept" / "plan.pb").exists()
+
+
+def test_a_folder_that_was_removed_before_it_could_be_locked_is_not_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(descriptor: int, operation: int) -> None:
+        (tmp_path / "root").rmdir()
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    with pytest.raises(AgentAlreadyRuns), sole_agent(tmp_path / "root"):
+        pytest.fail("in a folder that is gone")
 
 
 def test_the_lock_ends_with_the_process(tmp_path: Path) -> None:

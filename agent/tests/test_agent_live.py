@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,16 @@ def test_a_wrong_file_is_refused_before_anything_starts(free_dir: Path) -> None:
     with up(free_dir, "-f", str(free_dir / "connections.yaml"), "--port", "0") as process:
         said(process, "connections.yaml:1")
         assert process.wait() == 1
+    assert not (free_dir / "root").exists()
+
+
+def test_what_cannot_have_its_port_leaves_no_folder(free_dir: Path) -> None:
+    path = connections_file(free_dir, "cam1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with up(free_dir, "-f", str(path), "--port", port) as process:
+            said(process, f":{port} cannot be had")
+            assert process.wait() == 1
     assert not (free_dir / "root").exists()
 
 

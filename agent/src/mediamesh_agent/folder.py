@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mediamesh_agent.errors import AgentAlreadyRuns
@@ -21,19 +21,34 @@ AGENT_SOCKET = "agent.sock"
 
 @contextlib.contextmanager
 def sole_agent(root: Path) -> Iterator[None]:
-    """Hold the folder for as long as the context lasts."""
+    """Hold the folder for as long as the context lasts; one that was made for it and is still empty then goes again."""
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(mode=0o755, parents=True, exist_ok=True)
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        text = f"another `mediamesh up` runs on {root}; stop it, or give this one a folder of its own with --root"
-        raise AgentAlreadyRuns(text) from error
-    try:
-        yield
+        _lock(descriptor, root)
+        try:
+            yield
+        finally:
+            _remove_empty(made)  # while it is locked: nobody else has begun to work on it
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    """Lock a folder that is still there; between its opening and now another agent may have removed it."""
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:
+            return
+    text = f"another `mediamesh up` runs on {root}; stop it, or give this one a folder of its own with --root"
+    raise AgentAlreadyRuns(text)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def running_bridges(root: Path) -> list[int]:
