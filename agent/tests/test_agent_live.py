@@ -15,6 +15,7 @@ from mediamesh_agent.control import HubControl
 from mediamesh_agent.errors import AgentAlreadyRuns, HubUnreachable
 from mediamesh_agent.hub.hub import LONGEST_POLITENESS
 from mediamesh_agent.parts import HUB, kill
+from mediamesh_agent.up import hub_settings
 
 
 def remains(folder: Path) -> list[str]:
@@ -99,6 +100,20 @@ def test_a_wrong_file_is_refused_before_anything_starts(free_dir: Path) -> None:
         said(process, "connections.yaml:1")
         assert process.wait() == 1
     assert not (free_dir / "root").exists()
+
+
+def test_files_are_below_the_folder_that_is_said_else_of_the_variable_else_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def media(said: Path | None) -> Path:
+        return hub_settings(tmp_path, said, polling=False).media
+
+    monkeypatch.delenv("MEDIAMESH_MEDIA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert media(None) == tmp_path
+    monkeypatch.setenv("MEDIAMESH_MEDIA", str(tmp_path / "films"))
+    assert media(None) == tmp_path / "films"
+    assert media(tmp_path / "others") == tmp_path / "others"
 
 
 def test_what_cannot_have_its_port_leaves_no_folder(free_dir: Path) -> None:

@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from mediamesh import folders
+from mediamesh.bridge import MEDIA
 from mediamesh.cli.arguments import port
 from mediamesh_agent.console import Console, follow
 from mediamesh_agent.hubprocess import HubSettings
@@ -40,7 +42,9 @@ class UpCommand:
         parser.add_argument("--root", type=Path, help="folder of the sockets (MEDIAMESH_DIR, else /run/mediamesh)")
         parser.add_argument("--port", type=port, default=PORT, help="of the page and /metrics on 127.0.0.1; 0: none")
         parser.add_argument("--polling", action="store_true", help="the hub polls instead of sleeping: a core for µs")
-        parser.add_argument("--media", type=Path, help="folder of the files that are played and recorded (.)")
+        parser.add_argument(
+            "--media", type=Path, help="folder of the files that are played and recorded (MEDIAMESH_MEDIA, else .)"
+        )
         parser.add_argument("--upgrade", action="store_true", help="put a fresh hub in the place of the running one")
 
     def run(self, args: argparse.Namespace) -> int:
@@ -60,7 +64,8 @@ class UpCommand:
 
 def hub_settings(root: Path | None, media: Path | None, *, polling: bool) -> HubSettings:
     """Return how the hub is started; folders that are not given are the usual ones."""
-    return HubSettings((root or folders.root()).resolve(), (media or Path.cwd()).resolve(), polling=polling)
+    usual = os.environ.get(MEDIA) or Path.cwd()
+    return HubSettings((root or folders.root()).resolve(), Path(media or usual).resolve(), polling=polling)
 
 
 async def _up(files: tuple[Path, ...], hub: HubSettings, port: int | None) -> int:
