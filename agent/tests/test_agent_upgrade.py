@@ -50,3 +50,5 @@ def test_the_report_is_told_in_lines_and_survives_json() -> None:
         "  default/film: 100 frames before, 150 after, 0 lost",
     ]
     assert UpgradeReport.from_json(told.to_json()) == told
+    flow = {"connection": FILM, "framesBefore": 100, "framesAfter": 150, "lost": 0}
+    assert told.facts() == {"pidBefore": 77, "pidAfter": 77, "seconds": 0.0123, "lost": 0, "flows": [flow]}

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ _EXAMPLES: Final = """examples:
   mediamesh up -f cam1.yaml                     frames flow; the page is at http://127.0.0.1:8080/
   mediamesh up -f cam1.yaml -f cam2.yaml --port 0
   mediamesh up --upgrade                        from another terminal: a fresh hub, and no frame is lost
+  mediamesh up --upgrade --json | jq .lost
 
 Edit the files while it runs: a valid plan is applied, an invalid one is reported and the old one stays.
 A pod sink named "page" belongs to the page, which shows the pictures that come there.
@@ -46,13 +48,14 @@ class UpCommand:
             "--media", type=Path, help="folder of the files that are played and recorded (MEDIAMESH_MEDIA, else .)"
         )
         parser.add_argument("--upgrade", action="store_true", help="put a fresh hub in the place of the running one")
+        parser.add_argument("--json", action="store_true", help="print what --upgrade did as a JSON object")
 
     def run(self, args: argparse.Namespace) -> int:
         """Run until Ctrl-C; return the exit status."""
         hub = hub_settings(args.root, args.media, polling=args.polling)
         try:
             if args.upgrade:
-                return asyncio.run(_upgrade(hub))
+                return asyncio.run(_upgrade(hub, as_json=args.json))
             if not args.files:
                 print("mediamesh up: name at least one file with -f", file=sys.stderr)
                 return 2
@@ -79,9 +82,9 @@ async def _up(files: tuple[Path, ...], hub: HubSettings, port: int | None) -> in
     return 0
 
 
-async def _upgrade(hub: HubSettings) -> int:
+async def _upgrade(hub: HubSettings, *, as_json: bool) -> int:
     report = await ask_for_upgrade(hub)
-    print("\n".join(report.lines()))
+    print(json.dumps(report.facts()) if as_json else "\n".join(report.lines()))
     return 1 if report.lost else 0
 
 

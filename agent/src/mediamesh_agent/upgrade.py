@@ -64,6 +64,20 @@ class UpgradeReport:
         flows = tuple(FlowReport(**flow) for flow in report["flows"])
         return cls(report["pid_before"], report["pid_after"], report["seconds"], flows)
 
+    def facts(self) -> dict[str, object]:
+        """Return it as `--json` shows it."""
+        flows = [
+            {
+                "connection": flow.connection,
+                "framesBefore": flow.frames_before,
+                "framesAfter": flow.frames_after,
+                "lost": flow.lost,
+            }
+            for flow in self.flows
+        ]
+        pids = {"pidBefore": self.pid_before, "pidAfter": self.pid_after}
+        return {**pids, "seconds": self.seconds, "lost": self.lost, "flows": flows}
+
     def summary(self) -> str:
         """Return one line for people."""
         took = f"hub {self.pid_before} handed over to hub {self.pid_after} in {self.seconds * 1000:.0f} ms"
