@@ -24,7 +24,7 @@ from mediamesh_agent.demo.leftovers import leftovers, shared_memory
 from mediamesh_agent.demo.proof import Proof
 from mediamesh_agent.demo.recording import Playback, examine
 from mediamesh_agent.demo.report import Report, gathered
-from mediamesh_agent.demo.summary import Row, table
+from mediamesh_agent.demo.summary import LEGEND, Row, table
 from mediamesh_agent.picture import Latency
 
 FILM = [b"a", b"b", b"b", b"c", b"d"]
@@ -109,6 +109,8 @@ def test_the_table_tells_what_is_known_and_what_fails() -> None:
     assert lines[2].split() == ["slow", "20", "-", "-", "230", "-", "-"]
     assert not good.failed
     assert not unknown.failed
+    told = " ".join(line.split("  ")[0].replace(",", "") for line in LEGEND.splitlines())
+    assert told.split() == [*lines[0].split()[1:], "-"], "every column is explained"
 
 
 @pytest.mark.parametrize(("frames", "lost", "altered"), [(0, 0, 0), (10, 1, 0), (10, 0, 1), (0, None, None)])

@@ -11,7 +11,7 @@ from mediamesh_agent.console import Console, follow
 from mediamesh_agent.demo import keys
 from mediamesh_agent.demo.leftovers import leftovers, shared_memory
 from mediamesh_agent.demo.stage import Performance, Stage, everyone_flows, performing, stage
-from mediamesh_agent.demo.summary import table
+from mediamesh_agent.demo.summary import LEGEND, table
 from mediamesh_agent.demo.verdict import judge
 from mediamesh_agent.ledger import Key
 from mediamesh_agent.local import LocalAgent
@@ -51,7 +51,7 @@ async def _check(made: Stage, seconds: float) -> int:
             print(f"frames flow to every sink; checking for {seconds:g} s …", flush=True)
             await asyncio.wait([asyncio.create_task(stop.wait())], timeout=seconds)
     rows = await judge(made, performance)
-    print("\n".join(table(rows)))
+    print("\n".join((*table(rows), LEGEND)))
     return 1 if any(row.failed for row in rows) else 0
 
 

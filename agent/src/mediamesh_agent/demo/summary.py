@@ -8,6 +8,13 @@ from mediamesh_agent.console import duration
 from mediamesh_agent.picture import Latency
 
 _HEAD: Final = ("sink", "frames", "lost", "altered", "dropped", "p50", "p99")
+LEGEND: Final = """frames    that it received; of the recorder: that its files give back
+lost      that it must have (policy block) and has not; any fails the check
+altered   that are not, byte for byte, those of the film; any fails the check
+dropped   that the hub left out because it was too slow: its policy dropOldest allows it
+p50, p99  from the source's send until it had the frame: half, and 99 of 100, were as quick
+-         is not looked at, or cannot be known"""
+"""What the columns mean."""
 
 
 @dataclass(frozen=True, slots=True)
