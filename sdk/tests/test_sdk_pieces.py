@@ -266,6 +266,18 @@ def test_progress() -> None:
         assert bool(out.getvalue()) is bool(shown)
 
 
+def test_progress_of_so_many_seconds_begins_with_the_first_frame() -> None:
+    now = [0.0]
+    progress = Progress("cam", seconds=8.0, out=io.StringIO(), clock=lambda: now[0])
+    now[0] = 5.0
+    assert progress.line().endswith(f"[{24 * '.'}] 8 s")
+    progress.count(1)
+    now[0] = 7.0
+    assert progress.line().endswith(f"[{6 * '#'}{18 * '.'}] 8 s")
+    now[0] = 99.0
+    assert progress.line().endswith(f"[{24 * '#'}] 8 s")
+
+
 def test_tables_put_numbers_to_the_right() -> None:
     assert aligned(("NAME", "N"), [("a", 5), ("bcdef", 10)]) == ["NAME    N", "a       5", "bcdef  10"]
     assert aligned(("NAME", "N"), []) == ["NAME  N"]

@@ -17,13 +17,14 @@ DEFAULT_COLUMNS = 80
 
 
 class Progress:
-    """Counts frames; with a total it draws a bar."""
+    """Counts frames; with a total of frames, or of seconds from the first one on, it draws a bar."""
 
     def __init__(
         self,
         what: str,
         total: int | None = None,
         *,
+        seconds: float | None = None,
         out: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -31,6 +32,7 @@ class Progress:
         self.bytes = 0
         self._what = what
         self._total = total
+        self._seconds = seconds
         self._out = sys.stderr if out is None else out
         self._clock = clock
         self._begun = self._shown = clock()  # begun: when the first frame came
@@ -50,10 +52,11 @@ class Progress:
         seconds = self._clock() - self._begun
         rate = f"{(self.frames - 1) / seconds:.1f}/s" if self.frames > 1 and seconds > 0 else "-/s"
         text = f"{self._what}: {self.frames} frames, {self.bytes / 1e6:.1f} MB, {rate}"
-        if self._total is None:
-            return text
-        done = min(WIDTH, WIDTH * self.frames // max(self._total, 1))
-        return f"{text} [{'#' * done}{'.' * (WIDTH - done)}] {self._total}"
+        if self._total is not None:
+            return f"{text} {_bar(self.frames, self._total)} {self._total}"
+        if self._seconds is not None:
+            return f"{text} {_bar(seconds if self.frames else 0, self._seconds)} {self._seconds:g} s"
+        return text
 
     def __enter__(self) -> Self:
         if self._live:
@@ -71,6 +74,11 @@ class Progress:
         self._shown = self._clock()
         self._out.write(f"\r\x1b[K{self.line()[: _columns(self._out) - 1]}")
         self._out.flush()
+
+
+def _bar(done: float, total: float) -> str:
+    marks = min(WIDTH, int(WIDTH * done / total)) if total else WIDTH
+    return f"[{'#' * marks}{'.' * (WIDTH - marks)}]"
 
 
 def _columns(out: TextIO) -> int:

@@ -60,7 +60,8 @@ class ReceiveCommand:
     def run(self, args: Namespace) -> int:
         """Record until enough."""
         streams.check_writable(args.file, force=args.force)
-        with Progress(args.connection, args.count) as progress, _sink(args, progress) as sink:
+        progress = Progress(args.connection, args.count, seconds=args.duration)
+        with progress, _sink(args, progress) as sink:
             until_signalled(sink)
             with contextlib.suppress(Interrupted):
                 sink.open(args.timeout)
