@@ -227,6 +227,7 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
     [
         (["receive", "bars", "film.avi.txt", "--count", "1"], "film.avi.txt: suffix '.txt' is not one of .mkv, .mp4, "),
         (["receive", "bars", "film.mkv", "--codec", "h265"], "mediamesh: --codec: "),
+        (["receive", "bars", "film.y4m", "--codec", "ffv1"], "--codec is for files that are encoded, such as .mkv"),
         (["receive", "absent", "/proc/film.mkv", "--wait"], "no file can be made in /proc: No such file or directory;"),
         (["receive", "absent", "/proc/film.y4m", "--wait"], "no file can be made in /proc: No such file or directory;"),
         (["receive", "sound", "a.y4m"], "y4m holds uncompressed video only"),
@@ -237,6 +238,8 @@ def test_top_names_the_sink_that_holds_a_source_back(hub: HubUnderTest, capsys: 
         (["send", "sound", "--pattern", "bars"], "pattern bars is for video connections"),
         (["send", "bars", "missing.y4m"], "missing.y4m: there is no such file"),
         (["send", "absent", "missing.mp4", "--wait"], "missing.mp4: there is no such file"),
+        (["send", "bars", "words.mp4", "--fast"], "--fast is for .y4m, .wav, .raw, --as and --pattern; words.mp4"),
+        (["send", "bars", "words.mp4", "--rate", "25"], "--rate is for .y4m, .wav, .raw, --as and --pattern"),
         (["send", "absent", ".", "--wait"], ".: is a folder"),
         (["send", "absent", "words.yaml", "--wait"], "words.yaml: is no media file that FFmpeg knows: Invalid"),
         (["send", "absent", "words.srt", "--wait"], "words.srt: has neither pictures nor sound"),
@@ -258,6 +261,7 @@ def test_errors_are_one_plain_line(
     hub.apply(connection("bars", PICTURE), connection("sound", SOUND))
     monkeypatch.chdir(free_dir)
     Path("words.yaml").write_text("a: b\n")
+    Path("words.mp4").touch()
     Path("words.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nwords\n\n")
     Path("there.png").touch()
     os.mkfifo("pipe.ts")

@@ -12,7 +12,7 @@ from mediamesh.cli.arguments import count, seconds
 from mediamesh.cli.limited import Limit, LimitedSink, until_signalled
 from mediamesh.cli.observing import add_root
 from mediamesh.cli.progress import Progress
-from mediamesh.errors import Interrupted
+from mediamesh.errors import BadOption, Interrupted
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -59,6 +59,8 @@ class ReceiveCommand:
 
     def run(self, args: Namespace) -> int:
         """Record until enough."""
+        if args.codec and not streams.is_for_pyav(args.file, args.kind):
+            raise BadOption(f"--codec is for files that are encoded, such as .mkv; {args.file} is written as it comes")
         streams.check_writable(args.file, force=args.force)
         progress = Progress(args.connection, args.count, seconds=args.duration)
         with progress, _sink(args, progress) as sink:

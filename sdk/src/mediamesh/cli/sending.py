@@ -15,7 +15,7 @@ from mediamesh.cli.arguments import count, rate
 from mediamesh.cli.limited import Limit, LimitedSource, until_signalled
 from mediamesh.cli.progress import Progress
 from mediamesh.cli.receiving import add_end_options, end_options
-from mediamesh.errors import Detached, Interrupted, UnsuitableFile
+from mediamesh.errors import BadOption, Detached, Interrupted, UnsuitableFile
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -60,6 +60,7 @@ class SendCommand:
         if args.file is not None:
             streams.check_readable(args.file)
             if streams.is_for_pyav(args.file, args.kind):
+                _check_pace(args)
                 bridged.check_media(args.file)
         with Progress(args.connection, args.count) as progress, _source(args, progress) as source:
             until_signalled(source)
@@ -70,6 +71,12 @@ class SendCommand:
         if args.json:
             print(json.dumps(facts))
         return 0
+
+
+def _check_pace(args: Namespace) -> None:
+    if args.fast or args.rate:
+        option = "--fast" if args.fast else "--rate"
+        raise BadOption(f"{option} is for .y4m, .wav, .raw, --as and --pattern; {args.file} is played by its own times")
 
 
 def _source(args: Namespace, progress: Progress) -> LimitedSource:
