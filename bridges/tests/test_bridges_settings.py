@@ -26,8 +26,8 @@ def test_a_path_is_all_that_is_needed() -> None:
 
 def test_everything_can_be_said() -> None:
     assert play_settings({"path": "a.wav", "loop": False, "track": 2}) == PlaySettings("a.wav", loop=False, track=2)
-    settings = record_settings({"path": "a.mov", "segmentSeconds": 60, "codec": "prores_ks"})
-    assert settings == RecordSettings("a.mov", 60, "prores_ks")
+    settings = record_settings({"path": "a.mov", "segmentSeconds": 60, "codec": "prores_ks", "framesAhead": 8})
+    assert settings == RecordSettings("a.mov", 60, "prores_ks", 8)
 
 
 @pytest.mark.parametrize(

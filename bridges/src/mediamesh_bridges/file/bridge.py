@@ -10,10 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 
 from mediamesh.bridge import BridgeContext, Role
-from mediamesh.errors import Interrupted
 from mediamesh_bridges.file.clock import SystemClock, utc_seconds
 from mediamesh_bridges.file.damage import Damage
 from mediamesh_bridges.file.left_out import LeftOut
@@ -25,6 +23,7 @@ from mediamesh_bridges.file.readers import check_reader, open_reader
 from mediamesh_bridges.file.recorder import Recorder
 from mediamesh_bridges.file.recovery import publish_leftovers
 from mediamesh_bridges.file.settings import play_settings, record_settings
+from mediamesh_bridges.file.taking import taken
 from mediamesh_bridges.file.writers import check_writer
 from mediamesh_core.formats import Format
 
@@ -70,11 +69,10 @@ def _record(context: BridgeContext) -> None:
     with context.open_sink() as sink:
         recorder = Recorder(context.media_root, settings, sink.format, utc_seconds, left_out)
         damage = Damage(_log.warning, time.monotonic)
-        with suppress(Interrupted):
-            while not context.stopping.is_set():
-                with sink.receive() as frame:
-                    recorder.record(frame)
-                    damage.see(frame)
+        with taken(sink, settings.frames_ahead) as frames:
+            for frame in frames:
+                recorder.record(frame)
+                damage.see(frame)
         damage.finish()
         left_out.finish()
         recorder.close()

@@ -36,6 +36,8 @@ class RecordSettings:
     segment_seconds: int | None = None
     codec: str | None = None
     """FFmpeg's name of an encoder; the container's usual one if left out."""
+    frames_ahead: int = 0
+    """Frames that are copied while the encoder is busy, see `taking`; no connection has this setting."""
 
     @property
     def suffix(self) -> str:
@@ -54,11 +56,9 @@ def play_settings(config: Mapping[str, object]) -> PlaySettings:
 
 def record_settings(config: Mapping[str, object]) -> RecordSettings:
     """Read the settings of a sink; `BadSetting` says what is wrong."""
-    _check_names(config, ("path", "segmentSeconds", "codec"))
-    seconds = _optional(config, "segmentSeconds", int)
-    if seconds is not None and seconds < 1:
-        raise BadSetting(f"file.segmentSeconds: {seconds} is not 1 or more")
-    settings = RecordSettings(_path(config), seconds, _optional(config, "codec", str))
+    _check_names(config, ("path", "segmentSeconds", "codec", "framesAhead"))
+    seconds, ahead = _positive(config, "segmentSeconds"), _positive(config, "framesAhead")
+    settings = RecordSettings(_path(config), seconds, _optional(config, "codec", str), ahead or 0)
     if settings.suffix not in RECORDINGS:
         raise BadSetting(f"file.path: suffix {not_one_of(settings.suffix, RECORDINGS)}")
     return settings
@@ -77,6 +77,13 @@ def _path(config: Mapping[str, object]) -> str:
         raise BadSetting("file.path: is missing")
     components(path)
     return path
+
+
+def _positive(config: Mapping[str, object], name: str) -> int | None:
+    number = _optional(config, name, int)
+    if number is not None and number < 1:
+        raise BadSetting(f"file.{name}: {number} is not 1 or more")
+    return number
 
 
 def _optional(config: Mapping[str, object], name: str, kind: type[Value]) -> Value | None:

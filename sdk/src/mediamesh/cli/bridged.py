@@ -15,6 +15,10 @@ from mediamesh.sink import Sink
 from mediamesh.source import Source
 from mediamesh_core.errors import UserError
 
+BYTES_AHEAD = 256 << 20
+MOST_AHEAD = 100
+"""Frames that are copied while an encoder is busy: it is the connection that says how short the sink's queue is."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedContext(bridge.BridgeContext):
@@ -59,6 +63,7 @@ def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bo
     config = {"path": path.name if end.ROLE == "source" else path.name.replace("%", "%%"), **settings}
     _validate(found, config, end, name)
     if end.ROLE == "sink":
+        config["framesAhead"] = max(1, min(MOST_AHEAD, BYTES_AHEAD // end.capacity))
         check_writable(name, force=force)
         path.unlink(missing_ok=True)
     context = OpenedContext(
