@@ -10,15 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 
 import pytest
+from mediamesh_testing.hugepages import HUGE_PAGE, huge_pages
 from memif_ends import open_descriptors, owned
 
 from mediamesh_native.pool import HEADER_SIZE, Pool, PoolError, RingRegion
 from mediamesh_native.port import live_objects
 
-HUGE_PAGE = 2 << 20
 TOO_LARGE = [
     (1 << 20, 4096),
     (1, 1 << 32),
@@ -58,22 +57,18 @@ def test_a_pool_that_offsets_cannot_reach_is_refused(frames: int, capacity: int)
 
 
 def test_huge_pages_that_are_not_there_are_refused() -> None:
-    free = int(Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").read_text())
-    before = open_descriptors()
-    with pytest.raises(PoolError) as caught:
-        Pool(free + 1, HUGE_PAGE, huge_pages=True)
-    assert caught.value.reason == "HugePagesShort"
-    assert open_descriptors() == before
+    with huge_pages(0) as free:
+        before = open_descriptors()
+        with pytest.raises(PoolError) as caught:
+            Pool(free + 1, HUGE_PAGE, huge_pages=True)
+        assert caught.value.reason == "HugePagesShort"
+        assert open_descriptors() == before
 
 
 @pytest.fixture
 def some_huge_pages() -> Iterator[None]:
-    """Reserve huge pages for the test; only root can, and the test fails where nobody may."""
-    reserved = Path("/proc/sys/vm/nr_hugepages")
-    before = reserved.read_text()
-    reserved.write_text(str(int(before) + 8))
-    yield
-    reserved.write_text(before)
+    with huge_pages(8):
+        yield
 
 
 @pytest.mark.usefixtures("some_huge_pages")
