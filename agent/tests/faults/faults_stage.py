@@ -2,8 +2,9 @@
 
 A moment is chosen by chance as a number of frames that still have to flow, so that the load is on when something
 is struck, on slow machines too, and a failure can be repeated by its seed. The audit compares what a hub's process
-holds with what it held before: descriptors by kind, mappings of memfds, files in its folder. One source has come
-and gone before the base line is taken, because a flow keeps its last pool and the next one.
+holds with what it held before: descriptors by kind, mappings of memfds, files in its folder, and memory of its own,
+which may differ by what an allocator keeps. One source has come and gone before the base line is taken, because a
+flow keeps its last pool and the next one.
 """
 
 import os
@@ -25,6 +26,10 @@ from mediamesh_protos import plan_pb2
 
 LONG = bool(os.environ.get("MEDIAMESH_LONG"))
 """Whether the long variants run: `MEDIAMESH_LONG=1 make test ARGS=agent/tests/faults`."""
+
+
+ALLOCATORS = 16 << 20
+"""Bytes by which a process may grow without having lost any."""
 
 
 def repeats(few: int, many: int) -> range:
@@ -52,19 +57,29 @@ class Footprint:
     descriptors: Counter[str]
     mappings: int
     files: frozenset[str]
+    memory: int
 
     @classmethod
     def of(cls, pid: int, root: Path) -> "Footprint":
         links = (_target(link) for link in Path(f"/proc/{pid}/fd").iterdir())
         maps = Path(f"/proc/{pid}/maps").read_text().count("/memfd:")
-        return cls(Counter(links), maps, frozenset(str(path.relative_to(root)) for path in root.rglob("*")))
+        files = frozenset(str(path.relative_to(root)) for path in root.rglob("*"))
+        return cls(Counter(links), maps, files, _own_memory(pid))
 
     def beyond(self, before: "Footprint") -> str:
         """Say what is more than before; empty if nothing is."""
         more = {f"{count} {kind}" for kind, count in (self.descriptors - before.descriptors).items()}
         more |= {f"file {name}" for name in self.files - before.files}
         more |= {f"{self.mappings - before.mappings} mappings"} if self.mappings > before.mappings else set()
+        grown = self.memory - before.memory
+        more |= {f"{grown >> 20} MiB of memory"} if grown > ALLOCATORS else set()
         return ", ".join(sorted(more))
+
+
+def _own_memory(pid: int) -> int:
+    """Return the bytes of a process that no file and no pool is behind."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("RssAnon:")[2].split(maxsplit=1)[0]) << 10
 
 
 def _target(link: Path) -> str:
