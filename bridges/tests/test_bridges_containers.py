@@ -138,8 +138,9 @@ def test_what_a_container_cannot_hold_is_refused_plainly(suffix: str) -> None:
             check_writer(format, settings)
 
 
-def test_who_names_another_suffix_is_told_them_all() -> None:
-    with pytest.raises(BadSetting, match=re.escape(f"suffix '.xyz' is not one of {', '.join(RECORDINGS)}")):
+def test_who_names_another_suffix_is_told_the_usual_ones() -> None:
+    usual = f"suffix '.xyz' is not one of the {len(RECORDINGS)} known, such as {', '.join(RECORDINGS[:16])}"
+    with pytest.raises(BadSetting, match=re.escape(usual)):
         record_settings({"path": "a.xyz"})
 
 

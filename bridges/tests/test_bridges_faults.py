@@ -35,11 +35,14 @@ CASES = [
     ("cam.mpg", VIDEO),
     ("cam.mxf", VIDEO),
     ("cam.flv", VIDEO),
+    ("cam.wmv", VIDEO),
+    ("cam.3gp", VIDEO),
     ("cam.y4m", VIDEO),
     ("cam.raw", VIDEO),
     ("sound.wav", SOUND),
     ("sound.mkv", SOUND),
     ("sound.mov", SOUND),
+    ("sound.caf", SOUND),
 ]
 BEHIND = 60
 """Frames that a killed recorder may lose: what the encoder looks ahead, and a fragment or cluster that was begun."""

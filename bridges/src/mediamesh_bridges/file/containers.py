@@ -65,7 +65,15 @@ CONTAINERS: Final[dict[str, Container]] = {
     ".flac": Container("flac", (), ("flac",)),
     ".mp3": Container("mp3", (), ("libmp3lame",), ("mp3",)),
     ".gif": Container("gif", ("gif",)),
+    ".wmv": Container("asf", ("wmv2",), ("wmav2",), ("mjpeg", "mp3")),
+    ".wma": Container("asf", (), ("wmav2",)),
+    ".3gp": Container("3gp", _H264, ("aac",), ("h264", "hevc", "aac"), _FRAGMENTS),
+    ".caf": Container("caf", (), (PCM,)),
+    ".mka": Container("matroska", (), (PCM,), None, _CLUSTERS),
+    ".opus": Container("opus", (), ("libopus",), ("opus",)),
 }
+_ALSO = {".ts": (".m2ts", ".mts"), ".mpg": (".mpeg", ".vob"), ".ogg": (".oga",), ".wmv": (".asf",)}
+CONTAINERS.update({also: CONTAINERS[suffix] for suffix, others in _ALSO.items() for also in others})
 
 
 STREAMS: Final[dict[str, Container]] = {

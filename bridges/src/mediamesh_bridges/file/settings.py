@@ -14,7 +14,7 @@ from mediamesh_core.suggestions import did_you_mean, not_one_of, shown
 
 Value = TypeVar("Value", str, bool, int)
 
-RECORDINGS = (*CONTAINERS, ".wav", ".y4m", ".raw")
+RECORDINGS = (".raw", ".wav", ".y4m", *CONTAINERS)
 RAW = ".raw"
 
 

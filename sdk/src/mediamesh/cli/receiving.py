@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 EXAMPLES = """The kind of file follows from its name: .y4m, .wav and .raw are written as they are; .mkv, .mp4, .mov,
-.ts, .avi, .webm, .mxf, .nut, .mpg, .flv and more are encoded by PyAV (package mediamesh-bridges), .mkv without
-loss. - is standard output, in what players know by itself: y4m for planar YCbCr, wav for PCM, nut for most other
-pictures (needs PyAV). Everything else, and --as raw, is the bare frames one behind the other; a player has to be told
-what they are.
+.ts, .avi, .webm, .mxf, .nut, .mpg, .flv, .wmv, .3gp, .caf and more are encoded by PyAV (package
+mediamesh-bridges), .mkv without loss. - is standard output, in what players know by itself: y4m for planar YCbCr,
+wav for PCM, nut for most other pictures (needs PyAV). Everything else, and --as raw, is the bare frames one behind
+the other; a player has to be told what they are.
 
 examples:
   mediamesh receive cam1 film.mkv                   until Ctrl-C
