@@ -17,14 +17,14 @@ from hypothesis import strategies as some
 import mediamesh
 from mediamesh import folders
 from mediamesh.attention import Attention
-from mediamesh.cli import pattern, png, receiving, wav, y4m
+from mediamesh.cli import pattern, png, receiving, streams, wav, y4m
 from mediamesh.cli.progress import Progress
 from mediamesh.cli.table import aligned
 from mediamesh.deadline import Deadline
 from mediamesh.errors import UnsuitableFile
 from mediamesh.retry import FIRST, LONGEST, Timer, pause
 from mediamesh.wish import Wish
-from mediamesh_core.formats import PIXEL_FORMATS, AudioFormat, VideoFormat
+from mediamesh_core.formats import PIXEL_FORMATS, AudioFormat, BlobFormat, Format, VideoFormat
 
 
 def picture(pixels: str, width: int = 16, height: int = 4) -> VideoFormat:
@@ -276,6 +276,22 @@ def test_progress_of_so_many_seconds_begins_with_the_first_frame() -> None:
     assert progress.line().endswith(f"[{6 * '#'}{18 * '.'}] 8 s")
     now[0] = 99.0
     assert progress.line().endswith(f"[{24 * '#'}] 8 s")
+
+
+@pytest.mark.parametrize(
+    ("kind", "format"),
+    [("y4m", picture("yuv420p", 16, 8)), ("wav", AudioFormat("pcm_s16le", 2, 8000, 4)), ("raw", BlobFormat(100))],
+)
+def test_a_file_tells_how_many_frames_it_has(kind: str, format: Format, tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    with path.open("wb") as file:
+        writer = streams.writer(kind, file, format, streams.header(kind, format))
+        for length in (format.capacity, format.capacity, format.capacity if kind == "y4m" else format.capacity - 4):
+            writer.write(memoryview(bytes(length)))
+        writer.finish()
+    assert streams.frames_in(str(path), kind, format) == 3
+    assert streams.frames_in(str(tmp_path), kind, format) is None
+    assert streams.frames_in("-", kind, format) is None
 
 
 def test_tables_put_numbers_to_the_right() -> None:

@@ -115,6 +115,14 @@ def test_receive_draws_a_bar_that_never_wraps(hub: HubUnderTest, free_dir: Path)
     assert (free_dir / "all.raw").read_bytes() == b"".join(b"%04d" % number for number in range(30))
 
 
+def test_send_draws_a_bar_as_long_as_its_file(hub: HubUnderTest, free_dir: Path) -> None:
+    hub.apply(connection("cam"))
+    (free_dir / "all.raw").write_bytes(bytes(2500))
+    with on_terminal(80, 24, "send", "cam", str(free_dir / "all.raw"), "--fast") as program:
+        assert program.end() == 0
+    assert re.search(r"cam: 3 frames, 0\.0 MB, .*/s \[#{24}\] 3\r?\n", program.said)
+
+
 def test_who_waits_is_told_what_for(own_hub: HubUnderTest, free_dir: Path) -> None:
     own_hub.apply(connection("cam"))
     with on_terminal(80, 24, "receive", "cam", str(free_dir / "all.raw")) as program:

@@ -39,8 +39,11 @@ class OpenedContext(bridge.BridgeContext):
         return self.end
 
 
-def check_media(name: str) -> None:
-    """Raise UnsuitableFile if nothing can be played out of a file, before anybody waits for a place to send it to."""
+def check_media(name: str) -> float | None:
+    """Return how many seconds a file lasts, None if it does not say.
+
+    Raises UnsuitableFile if nothing can be played out of it, before anybody waits for a place to send it to.
+    """
     _file_bridge(name)
     if not Path(name).is_file():
         raise UnsuitableFile(f"{name}: is no regular file; only .y4m, .wav and .raw, or --as, are read as they come")
@@ -50,10 +53,12 @@ def check_media(name: str) -> None:
     try:
         with av.open(name) as container:
             media = container.streams.video or container.streams.audio
+            seconds = container.duration / av.time_base if container.duration else None
     except FFmpegError as error:
         raise UnsuitableFile(f"{name}: is no media file that FFmpeg knows: {error.strerror}") from error
     if not media:
         raise UnsuitableFile(f"{name}: has neither pictures nor sound")
+    return seconds
 
 
 def run(end: Source | Sink, name: str, settings: dict[str, object], *, force: bool = False) -> None:

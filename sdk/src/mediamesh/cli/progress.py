@@ -17,7 +17,10 @@ DEFAULT_COLUMNS = 80
 
 
 class Progress:
-    """Counts frames; with a total of frames, or of seconds from the first one on, it draws a bar."""
+    """Counts frames; with a total of frames, or of seconds from the first one on, it draws a bar.
+
+    Either may be set later, when it is known.
+    """
 
     def __init__(
         self,
@@ -31,8 +34,8 @@ class Progress:
         self.frames = 0
         self.bytes = 0
         self._what = what
-        self._total = total
-        self._seconds = seconds
+        self.total = total
+        self.seconds = seconds
         self._out = sys.stderr if out is None else out
         self._clock = clock
         self._begun = self._shown = clock()  # begun: when the first frame came
@@ -52,10 +55,10 @@ class Progress:
         seconds = self._clock() - self._begun
         rate = f"{(self.frames - 1) / seconds:.1f}/s" if self.frames > 1 and seconds > 0 else "-/s"
         text = f"{self._what}: {self.frames} frames, {self.bytes / 1e6:.1f} MB, {rate}"
-        if self._total is not None:
-            return f"{text} {_bar(self.frames, self._total)} {self._total}"
-        if self._seconds is not None:
-            return f"{text} {_bar(seconds if self.frames else 0, self._seconds)} {self._seconds:g} s"
+        if self.total is not None:
+            return f"{text} {_bar(self.frames, self.total)} {self.total}"
+        if self.seconds is not None:
+            return f"{text} {_bar(seconds if self.frames else 0, self.seconds)} {self.seconds:g} s"
         return text
 
     def __enter__(self) -> Self:

@@ -57,37 +57,41 @@ class SendCommand:
         """Play until the end, or until enough."""
         if (args.file is None) == (args.pattern is None):
             raise UnsuitableFile("name either a FILE or a --pattern")
-        if args.file is not None:
-            streams.check_readable(args.file)
-            if streams.is_for_pyav(args.file, args.kind):
-                _check_pace(args)
-                bridged.check_media(args.file)
-        with Progress(args.connection, args.count) as progress, _source(args, progress) as source:
+        seconds = None if args.file is None else _checked(args)
+        with Progress(args.connection, args.count, seconds=seconds) as progress, _source(args, progress) as source:
             until_signalled(source)
             with contextlib.suppress(Interrupted):
                 source.open(args.timeout)
-                _play(source, args)
+                _play(source, args, progress)
             facts = {"frames": progress.frames, "bytes": progress.bytes, "nextSequence": source.next_sequence}
         if args.json:
             print(json.dumps(facts))
         return 0
 
 
-def _check_pace(args: Namespace) -> None:
+def _checked(args: Namespace) -> float | None:
+    """Refuse a file that cannot be played, or not so; return the seconds that it lasts, where it has an end."""
+    streams.check_readable(args.file)
+    if not streams.is_for_pyav(args.file, args.kind):
+        return None
     if args.fast or args.rate:
         option = "--fast" if args.fast else "--rate"
         raise BadOption(f"{option} is for .y4m, .wav, .raw, --as and --pattern; {args.file} is played by its own times")
+    seconds = bridged.check_media(args.file)
+    return None if args.loop else seconds
 
 
 def _source(args: Namespace, progress: Progress) -> LimitedSource:
     return LimitedSource(Limit(args.count, None), progress.count, args.connection, **end_options(args))
 
 
-def _play(source: LimitedSource, args: Namespace) -> None:
+def _play(source: LimitedSource, args: Namespace, progress: Progress) -> None:
     kind = None if args.file is None else streams.kind_of(args.file, args.kind, source.format, streams.READ)
     if args.file is not None and kind is None:
         bridged.run(source, args.file, {"loop": args.loop})
         return
+    if kind is not None and progress.total is None and not args.loop:
+        progress.total = streams.frames_in(args.file, kind, source.format)
     duration = None if args.fast else _duration(source.format, args.rate)
     begin, monotonic = time.clock_gettime_ns(time.CLOCK_TAI), time.monotonic()
     for number, payload in enumerate(_payloads(source.format, args, kind)):

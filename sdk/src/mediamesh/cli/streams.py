@@ -48,6 +48,15 @@ def payloads(kind: str, file: BinaryIO, format: Format) -> Iterator[bytes]:
     return iter(lambda: file.read(format.capacity), b"")
 
 
+def frames_in(name: str, kind: str, format: Format) -> int | None:
+    """Return how many frames a file has by its size; None for what is no regular file."""
+    path = Path(name)
+    if name == "-" or not path.is_file():
+        return None
+    frame = format.capacity + (len(y4m.MARK) if kind == "y4m" else 0)
+    return -(-(path.stat().st_size - len(header(kind, format))) // frame)
+
+
 def header(kind: str, format: Format) -> bytes:
     """Return what a stream of the kind begins with; raises UnsuitableFile if it cannot hold the format."""
     if kind == "nut":
@@ -82,7 +91,7 @@ class PlainWriter:
         self._file = file
         self._format = format
         self._bytes = 0
-        self._mark = b"FRAME\n" if kind == "y4m" else b""
+        self._mark = y4m.MARK if kind == "y4m" else b""
         file.write(opening)
 
     def write(self, payload: memoryview) -> None:

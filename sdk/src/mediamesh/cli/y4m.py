@@ -13,6 +13,7 @@ from mediamesh.errors import UnsuitableFile
 from mediamesh_core.formats import Format, VideoFormat
 
 LONGEST_LINE = 1024
+MARK = b"FRAME\n"
 SPACES = {
     "yuv420p": "420jpeg",
     "yuv411p": "411",
