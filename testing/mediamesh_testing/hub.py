@@ -39,8 +39,9 @@ class HubUnderTest:
 
     def await_ready(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None
-        readable, _, _ = select.select([process.stdout], [], [], PATIENCE)
-        assert readable, "the hub says nothing"
+        poll = select.poll()  # a test may have more descriptors open than select can take
+        poll.register(process.stdout, select.POLLIN)
+        assert poll.poll(1000 * PATIENCE), "the hub says nothing"
         assert process.stdout.readline() == b"ready\n", self.log
 
     @property

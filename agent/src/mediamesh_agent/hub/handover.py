@@ -76,8 +76,9 @@ def give(sock: socket.socket, state: handover_pb2.HandoverState, fds: list[int],
 
 def _await(sock: socket.socket, engine: Engine) -> None:
     """Wait for the successor's word. What a stock peer makes the engine hang in meanwhile nobody else interrupts."""
-    until = time.monotonic() + PATIENCE
-    while not select.select([sock], [], [], _OFTEN)[0]:
+    until, word = time.monotonic() + PATIENCE, select.poll()  # select() takes no descriptor above 1023
+    word.register(sock, select.POLLIN)
+    while not word.poll(1000 * _OFTEN):
         engine.check_stuck()
         if time.monotonic() > until:
             raise TimeoutError("it says nothing")
