@@ -2,14 +2,15 @@
 
 import random
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults_beset import TARGET, all_is_well, ends, new_ends, told
+from faults_beset import PLAN, TARGET, all_is_well, ends, logged, new_ends, told
 from faults_stage import LONG
 from mediamesh_testing.hub import HubUnderTest
-from mediamesh_testing.plans import CAPACITY
+from mediamesh_testing.plans import CAPACITY, flow
 from mediamesh_testing.rawclient import RawClient
 from mediamesh_testing.waiting import wait_until
 from mediamesh_testing.words import ONE_OF_EACH
@@ -21,15 +22,17 @@ from mediamesh_protos import attach_pb2
 
 STEPS = {"sink": 6, "source": 8}
 """Messages that a client of each role sends after the hub has said yes, at least."""
+HALF_WAY = {"sink": 6, "source": 7}
+"""Messages with the last of which it serves."""
 SERVING = 99
 GARBAGE = [b"\0", b"\2\0", b"\x63\0".ljust(128, b"\0"), b"\xff" * 128, b"\1\0".ljust(4000, b"\0")]
 WORDS = [encode(message) for message in ONE_OF_EACH if not isinstance(message, Disconnect)] + GARBAGE
 MANY_FDS = 253  # SCM_MAX_FD
 
 
-def come(client: RawClient, role: str, step: int) -> None:
+def come(client: RawClient, role: str, step: int, connection: str = TARGET) -> None:
     """Attach up to the point where `step` messages of the handshake are sent; SERVING is all of them."""
-    assert client.request(role, TARGET).HasField("attached")
+    assert client.request(role, connection).HasField("attached")
     client.machine = MasterHandshake(name="hostile", now=0.0, patience=1e9)
     machine = client.machine
     if step:
@@ -90,22 +93,22 @@ def test_every_way_to_leave_while_attaching_is_noticed(beset: HubUnderTest) -> N
 
 @pytest.mark.parametrize("role", ["sink", "source"])
 def test_silence_at_any_step_is_not_waited_for(beset: HubUnderTest, role: str) -> None:
-    """A source's place is taken by who is half-way, so of those only one at a time can be silent."""
-    steps = range(STEPS[role]) if role == "sink" else random.Random(1).sample(range(STEPS[role]), 8 if LONG else 1)
-    rounds = [list(steps)] if role == "sink" else [[step] for step in steps]
-    for silent in rounds:
-        before, clients = ends(beset), [RawClient(beset.root) for _ in silent]
-        try:
-            for client, step in zip(clients, silent, strict=True):
-                come(client, role, step)
-            count = len(silent)
-            wait_until(lambda: new_ends(beset, before) == {"PeerSilent": count}, "all to be sent away")  # noqa: B023
-            assert all(b"PeerSilent" in client.heard_out() for client in clients)
-        finally:
-            for client in clients:
-                client.close()
-    told(beset, {}, "PeerSilent")
+    """Each is silent at another step, and in a flow of its own: who is half-way takes the place of the source."""
+    names = [f"default/silent-{role}-{step}" for step in range(HALF_WAY[role])]
+    beset.apply(*PLAN, *(flow(name) for name in names), revision=2)
+    with ExitStack() as opened:
+        clients = [opened.enter_context(RawClient(beset.root)) for _ in names]
+        for step, (client, name) in enumerate(zip(clients, names, strict=True)):
+            come(client, role, step, name)
+        wait_until(lambda: reasons(beset, names) == dict.fromkeys(names, "PeerSilent"), "all to be sent away")
+        assert all(b"PeerSilent" in client.heard_out() for client in clients)
+    assert "PeerSilent" in logged(beset)
+    beset.apply(*PLAN, revision=3)
     all_is_well(beset)
+
+
+def reasons(hub: HubUnderTest, connections: list[str]) -> dict[str, str]:
+    return {end.connection: end.reason for end in hub.observe().ended if end.connection in connections}
 
 
 def test_who_was_only_slow_to_speak_is_told_to_try_again(beset: HubUnderTest) -> None:
