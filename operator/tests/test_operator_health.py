@@ -13,8 +13,8 @@ from mediamesh_operator.errors import PortTaken
 from mediamesh_operator.metrics import Metrics, Picture
 
 
-async def ask(port: int, path: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}{path}") as answer:
+async def ask(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
+    async with aiohttp.ClientSession() as client, client.get(f"http://{host}:{port}{path}") as answer:
         return answer.status, await answer.text()
 
 
@@ -27,6 +27,14 @@ def test_alive_is_whoever_answers_and_ready_is_who_says_so() -> None:
             why[0] = ""
             assert await ask(port, "/readyz") == (200, "ok\n")
             assert (await ask(port, "/other"))[0] == 404
+
+    asyncio.run(scene())
+
+
+def test_kubelet_and_prometheus_are_answered_by_ipv4_and_by_ipv6() -> None:
+    async def scene() -> None:
+        async with health.serving(("::", 0), str, Metrics().registry) as port:
+            assert await ask(port, "/healthz", "127.0.0.1") == await ask(port, "/healthz", "[::1]") == (200, "ok\n")
 
     asyncio.run(scene())
 

@@ -7,7 +7,7 @@ from mediamesh_operator.options import parse
 def test_what_is_left_out_has_a_default() -> None:
     options = parse([], {})
     assert options.agents == ("::", 8443)
-    assert options.http == ("0.0.0.0", 8080)
+    assert options.http == ("::", 8080)
     assert options.certificates is None
     assert options.identity
 

@@ -31,19 +31,19 @@ REQUIRED = ["--node=n", "--operator=operator.media.svc:8443"]
 class AgentProcess:
     """A running agent; its log is read from its standard error."""
 
-    def __init__(self, root: Path, operator: Operator, log: Path) -> None:
+    def __init__(self, root: Path, operator: Operator, log: Path, http: str) -> None:
         self._log = log
         place = [f"--operator=127.0.0.1:{operator.port}", f"--ca={operator.ca}", f"--token={operator.token}"]
-        command = [sys.executable, "-m", "mediamesh_agent.node", *place, f"--root={root}", "--http=127.0.0.1:0"]
+        command = [sys.executable, "-m", "mediamesh_agent.node", *place, f"--root={root}", f"--http={http}"]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, stderr=file, env=os.environ | {"NODE_NAME": NODE})
 
     def lines(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
-    async def get(self, path: str) -> tuple[int, str]:
+    async def get(self, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
         ports = await eventually(lambda: [line["port"] for line in self.lines() if "port" in line], "its port")
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{ports[0]}{path}") as got:
+        async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{ports[0]}{path}") as got:
             return got.status, await got.text()
 
     async def until_ready(self, text: str) -> None:
@@ -70,8 +70,10 @@ class AgentProcess:
 
 
 @contextlib.asynccontextmanager
-async def running(root: Path, operator: Operator, folder: Path) -> AsyncIterator[AgentProcess]:
-    process = AgentProcess(root, operator, folder / "agent.log")
+async def running(
+    root: Path, operator: Operator, folder: Path, http: str = "127.0.0.1:0"
+) -> AsyncIterator[AgentProcess]:
+    process = AgentProcess(root, operator, folder / "agent.log", http)
     try:
         yield process
     finally:
@@ -132,6 +134,14 @@ def test_without_a_hub_it_is_not_ready_but_healthy(root: Path, free_dir: Path) -
             await agent.until_ready("the hub does not answer\n")
             assert (await agent.get("/healthz"))[0] == 200
             assert agent.end() == 0
+
+    asyncio.run(scenario())
+
+
+def test_kubelet_and_prometheus_are_answered_by_ipv4_and_by_ipv6(root: Path, free_dir: Path) -> None:
+    async def scenario() -> None:
+        async with running(root, Operator(free_dir / "operator"), free_dir, "[::]:0") as agent:
+            assert await agent.get("/healthz", "127.0.0.1") == await agent.get("/healthz", "[::1]") == (200, "ok\n")
 
     asyncio.run(scenario())
 

@@ -18,6 +18,8 @@ from typing import Final
 
 from prometheus_client import Counter
 
+from mediamesh_operator.addresses import bound
+
 log = logging.getLogger(__name__)
 PATIENCE: Final = 10.0
 MOST: Final = 8192
@@ -93,7 +95,7 @@ class Door:
         The host `::` is every address, of IPv4 too.
         """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Side(asyncio.Event(), self._accept), sock=_bound(host, port))
+        server = await loop.create_server(lambda: _Side(asyncio.Event(), self._accept), sock=bound(host, port))
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
@@ -147,15 +149,6 @@ class Door:
             await outer.ended.wait()
         finally:
             inner.transport.close()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Bind; left to itself, asyncio takes `::` for IPv6 alone."""
-    if host in ("", "::") and socket.has_dualstack_ipv6():
-        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    if host in ("", "::"):
-        return socket.create_server(("", port))
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 async def _connected(path: Path, peer: str, ended: asyncio.Event) -> _Side:

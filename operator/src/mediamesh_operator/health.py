@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from mediamesh_operator.addresses import bound
 from mediamesh_operator.errors import PortTaken
 
 
@@ -23,7 +24,7 @@ async def serving(
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, *address).start()
+            await web.SockSite(runner, bound(*address)).start()
         except OSError as error:
             raise PortTaken(f"{address[0]}:{address[1]} cannot be had: {error.strerror}") from error
         yield int(runner.addresses[0][1])

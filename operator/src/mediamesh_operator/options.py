@@ -56,7 +56,7 @@ _OPTIONS: Final = (
     _Option("--certificates", "", "folder with tls.crt and tls.key to use instead of a CA of our own (cert-manager)"),
     _Option("--root", "/run/mediamesh", "folder on the nodes whose `pods` pods mount"),
     _Option("--agents", "[::]:8443", "address:port for the agents; only the leader opens it"),
-    _Option("--http", "0.0.0.0:8080", "address:port of health and metrics"),
+    _Option("--http", "[::]:8080", "address:port of health and metrics"),
     _Option("--log-level", "info", ", ".join(_LEVELS)),
 )
 
@@ -104,5 +104,5 @@ def _address(text: str, flag: str) -> tuple[str, int]:
     """Return host and port of "HOST:PORT"; an IPv6 host stands in brackets."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-        raise OptionsInvalid(f"{flag}: {text!r} is not address:port, such as 0.0.0.0:8080")
+        raise OptionsInvalid(f"{flag}: {text!r} is not address:port, such as [::]:8080")
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -5,6 +5,7 @@ that it has, or had, a plan: a rolling upgrade goes on only when frames can flow
 """
 
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -39,6 +40,8 @@ _HEALTH: Final = web.AppKey("health", Health)
 async def serving(address: str, health: Health, registry: CollectorRegistry) -> AsyncIterator[int]:
     """Serve on address:port while the context lasts; gives the port (0 lets the kernel choose).
 
+    The address `[::]` is every one, of IPv4 too.
+
     Raises
     ------
     PortTaken
@@ -48,10 +51,9 @@ async def serving(address: str, health: Health, registry: CollectorRegistry) -> 
     app[REGISTRY], app[_HEALTH] = registry, health
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", _healthz), web.get("/readyz", _readyz)])
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-    host, _, port = address.rpartition(":")
     await runner.setup()
     try:
-        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        await web.SockSite(runner, _bound(address)).start()
     except OSError as error:
         await runner.cleanup()
         raise PortTaken(f"{address} cannot be had ({error.strerror}); choose another with --http") from error
@@ -59,6 +61,16 @@ async def serving(address: str, health: Health, registry: CollectorRegistry) -> 
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def _bound(address: str) -> socket.socket:
+    """Bind; left to itself, asyncio takes `::` for IPv6 alone. Without IPv6 in the kernel it is all of IPv4."""
+    host, port = address.rpartition(":")[0].strip("[]"), int(address.rpartition(":")[2])
+    if host != "::":
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 async def _healthz(_request: web.Request) -> web.Response:

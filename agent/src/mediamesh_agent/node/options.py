@@ -44,7 +44,7 @@ _OPTIONS: Final = (
     _Option("--root", "MEDIAMESH_DIR", "/run/mediamesh", "folder of the hub, with `pods` below it"),
     _Option("--token", "MEDIAMESH_TOKEN", "/run/identity/token", "file of the projected service-account token"),
     _Option("--ca", "MEDIAMESH_CA", "/run/ca/ca.crt", "file of the CA bundle that the operator's certificate is of"),
-    _Option("--http", "MEDIAMESH_HTTP", "0.0.0.0:8080", "address:port of /metrics, /healthz and /readyz"),
+    _Option("--http", "MEDIAMESH_HTTP", "[::]:8080", "address:port of /metrics, /healthz and /readyz"),
     _Option("--log-level", "MEDIAMESH_LOG_LEVEL", "info", ", ".join(_LEVELS)),
     _Option("--csi-dir", "MEDIAMESH_CSI_DIR", "", "folder of the CSI socket; serves the volumes of mediamesh.csi"),
     _Option("--csi-registration-dir", "MEDIAMESH_CSI_REGISTRATION_DIR", "", "kubelet's folder plugins_registry"),
