@@ -36,6 +36,18 @@ def containers(objects: list[Object]) -> dict[str, Any]:
 
 
 @modes
+def test_every_container_is_looked_after(values: dict[str, Any]) -> None:
+    made = containers(rendered(values))
+    assert made.keys() == {"operator", "agent", "hub"}
+    for container in made.values():
+        assert {"startupProbe", "livenessProbe"} <= container.keys()
+    hub = made["hub"]["livenessProbe"]
+    assert (
+        hub["periodSeconds"] * hub["failureThreshold"] >= 300
+    )  # ended by mistake it would cost every flow of the node
+
+
+@modes
 def test_no_rule_is_open(values: dict[str, Any]) -> None:
     for rule in rules(rendered(values, apis=(MUTATING,))):
         words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"], *rule.get("resourceNames", ())]
