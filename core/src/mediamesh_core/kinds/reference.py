@@ -34,6 +34,7 @@ API server, which has the rules below each table. Examples are in the folder `ex
     "MediaNetwork": f"""\
 Every field, {_EDITED}
 A network for media (SMPTE ST 2110); belongs to no namespace. Short name `mnet`.
+Nothing carries frames between nodes yet: a network is checked and kept, nobody looks at it, and its status stays empty.
 """,
     "MediaNode": f"""\
 Every field, {_EDITED}

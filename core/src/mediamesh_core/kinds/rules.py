@@ -270,6 +270,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "first and last are of one family, both IPv4 or both IPv6",
             ".last",
         ),
+        Rule(
+            "!isIP(self.first) || ip(self.first).family() == 6 || self.prefixLength <= 32",
+            "a prefix of IPv4 has at most 32 bits",
+            ".prefixLength",
+        ),
         Rule("!has(self.gateway) || isIP(self.gateway)", "gateway is an IP address", ".gateway"),
     ),
     "Multicast": (
