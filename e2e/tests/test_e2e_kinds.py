@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mediamesh_testing.objects import ObjectCase, object_cases
+from mediamesh_testing.objects import ObjectCase, object_cases, with_strangers
 
+from mediamesh_core.crds import CUSTOM_RESOURCES, definition
 from mediamesh_core.kinds import ConnectionStatus
 from mediamesh_core.planner import PlacedEndpoint, Verdict
 from mediamesh_core.status import Observation, SeenAttachment, status
@@ -48,6 +49,17 @@ def test_api_server_says_what_the_corpus_tells(kinds: Backend, case: ObjectCase)
     answer = created(kinds, case)
     assert case.api in answer
     assert bool(case.api) == bool(answer), answer
+
+
+@pytest.mark.parametrize("kind", PLURALS)
+def test_no_mapping_takes_a_field_that_it_does_not_have(kinds: Backend, kind: str) -> None:
+    (resource,) = (each for each in CUSTOM_RESOURCES if each.kind == kind)
+    schema = definition(resource)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    spec, paths = with_strangers(schema["properties"]["spec"], "spec")
+    body = {"apiVersion": "mediamesh.io/v1alpha1", "kind": kind, "metadata": {"name": "strange"}, "spec": spec}
+    answer = created(kinds, ObjectCase("strange", kind, body, "", ""))
+    assert [path for path in paths if f'unknown field "{path}"' not in answer] == []
+    assert len(paths) > 5
 
 
 def test_what_is_left_out_has_its_default(kinds: Backend, namespace: str) -> None:

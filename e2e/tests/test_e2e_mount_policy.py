@@ -110,6 +110,22 @@ def test_who_is_exempt_may_mount_what_is_above_and_not_what_is_below(
     assert "must be" in refusal(policy, ROOT, namespace_of, WHOLE)
 
 
+def test_a_container_that_is_added_for_debugging_may_not_mount_the_folders(policy: Backend, namespace: str) -> None:
+    nowhere = json.loads(pod(f"{ROOT}/pods", namespace, OWN_FOLDER))
+    nowhere["spec"]["nodeSelector"] = {"no": "node"}
+    policy.kubectl("create", "-f", "-", given=json.dumps(nowhere))
+    there = policy.kubectl.get("pod", "it", namespace=namespace)
+
+    def add(container: dict[str, Any]) -> None:
+        there["spec"]["ephemeralContainers"] = [{"name": "debug", "image": "registry.test/none", **container}]
+        path = f"/api/v1/namespaces/{namespace}/pods/it/ephemeralcontainers?dryRun=All"
+        policy.kubectl("replace", "--raw", path, "-f", "-", given=json.dumps(there))
+
+    add({})
+    with pytest.raises(ProgramFailed, match=f"an ephemeral container may not mount {ROOT}/pods"):
+        add({"volumeMounts": [{"name": "it", "mountPath": "/all"}]})
+
+
 def test_a_pod_that_was_there_before_can_be_changed_and_deleted(policy: Backend, namespace: str) -> None:
     policy.kubectl("label", "namespace", namespace, "mediamesh.io/may-mount-all=true")
     wait_until(lambda: not refusal(policy, "/run", namespace, WHOLE), "the label to have its effect")

@@ -37,6 +37,20 @@ def object_cases() -> Iterator[ObjectCase]:
             yield ObjectCase(case["name"], document["kind"], body, case.get("api", ""), case.get("core", ""))
 
 
+def with_strangers(schema: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
+    """Return a value with a field `stranger` in each mapping whose fields a schema knows, and the paths of these."""
+    if "items" in schema:
+        inner, paths = with_strangers(schema["items"], f"{path}[0]")
+        return [inner], paths
+    value: dict[str, Any] = {"stranger": 1}
+    paths = [f"{path}.stranger"]
+    for name, field in schema["properties"].items():
+        if "properties" in field or "properties" in field.get("items", ()):
+            value[name], more = with_strangers(field, f"{path}.{name}")
+            paths += more
+    return value, paths
+
+
 def _merged(value: Any, patch: Any) -> Any:
     """Return `value` with a JSON merge patch (RFC 7396) applied."""
     if not isinstance(patch, Mapping):
