@@ -33,7 +33,8 @@ class Population:
         await self._create(f"{named}/serviceaccounts", [{"metadata": {"name": name}} for name in (ACCOUNT, "default")])
         await self._create(f"{core}/nodes", simulated.nodes(self.nodes))
         agents = [objects.agent_pod(node, self.namespace, ACCOUNT) for node in self.nodes]
-        others = [objects.application(number, self.node(number // 5), self.namespace) for number in range(pods)]
+        each = len(objects.ROLES)
+        others = [objects.application(number, self.node(number // each), self.namespace) for number in range(pods)]
         await self._create(f"{named}/pods", agents + others)
         wanted = [objects.connection(number, self.node(number), self.namespace) for number in range(connections)]
         await self._create(f"{_CONNECTIONS}/namespaces/{self.namespace}/mediaconnections", wanted)

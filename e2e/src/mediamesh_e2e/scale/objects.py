@@ -6,6 +6,8 @@ API: Final = "mediamesh.io/v1alpha1"
 
 
 ROOT: Final = "/run/mediamesh"
+ROLES: Final = ("camera", "wall", "wall", "other", "other")
+"""Of the pods that there are for each connection."""
 
 
 def agent_pod(on: str, namespace: str, account: str) -> dict[str, Any]:
@@ -16,8 +18,8 @@ def agent_pod(on: str, namespace: str, account: str) -> dict[str, Any]:
 
 def application(number: int, on: str, namespace: str) -> dict[str, Any]:
     """Return a pod: of five the first is a camera, two are its walls, and two have nothing to do with media."""
-    feed, place = divmod(number, 5)
-    role = ("camera", "wall", "wall", "other", "other")[place]
+    feed, place = divmod(number, len(ROLES))
+    role = ROLES[place]
     labels = {"app": role, "feed": f"feed{feed}"}
     return _pod(f"{role}-{number}", namespace, on, labels, _mounting() if role != "other" else {})
 
