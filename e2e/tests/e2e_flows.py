@@ -48,11 +48,9 @@ class Flow:
         return {each["pod"] for each in endpoints if each["role"] == "sink" and each.get("pod")}
 
     def assert_nothing_lost(self) -> None:
-        """See more frames come, of the same source, and that each since the first came once, none flagged."""
+        """See more frames come to the same sinks, of the same source, each since the first once, none flagged since."""
         for sink, had in self.begun.items():
-            received = self.applications.more(sink)
-            assert received.flawless
-            assert (received.discontinuities, received.sources) == (had.discontinuities, had.sources)
+            assert self.applications.more(sink).continues(had)
 
     def add_sink(self, app: str, delivery: Mapping[str, Any]) -> None:
         """Add a sink to the connection as it is."""

@@ -16,7 +16,7 @@ POOLS = """
 } | sort -u
 """
 RIG = "mediamesh-e2e"  # names of the cluster itself begin so
-TRANSIENT = {"Event", "Lease", "APIService", "EndpointSlice"}
+TRANSIENT = {"Event", "APIService", "EndpointSlice"}
 
 
 def files(node: Node, *words: str) -> set[str]:

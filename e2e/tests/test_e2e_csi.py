@@ -110,9 +110,7 @@ def test_a_kubelet_that_comes_back_knows_its_volumes(cam: Flow, cluster: Cluster
 
     cam.applications.pods.start(consumer(cam.release, "sink", "late", app="sink"))
     assert cam.applications.more("late").flawless
-    after = cam.applications.more("sink")
-    assert after.flawless
-    assert after.discontinuities == before.discontinuities
+    assert cam.applications.more("sink").continues(before)
     cam.delete("pod", "late")
 
 
@@ -127,9 +125,7 @@ def test_pods_come_and_go_after_the_plugin_was_replaced(cam: Flow) -> None:
     cam.applications.pods.start(consumer(cam.release, "sink", "late", app="sink"))
     assert cam.applications.more("late").flawless
     cam.delete("pod", "late")
-    after = cam.applications.more("sink")
-    assert after.flawless
-    assert after.discontinuities == before.discontinuities
+    assert cam.applications.more("sink").continues(before)
 
 
 def test_a_pod_with_a_host_path_is_served_too(cam: Flow, backend: Backend, namespace: str) -> None:

@@ -77,8 +77,7 @@ def await_frames(made: Flow) -> None:
 def test_pods_that_go_while_no_agent_runs_harm_nobody(abandoned: Abandoned) -> None:
     before, after = abandoned.before, abandoned.after
     assert after.frames > before.frames
-    assert after.flawless
-    assert (after.discontinuities, after.sources) == (before.discontinuities, before.sources)
+    assert after.continues(before)
 
 
 def delete_in_order(doomed: Flow, order: tuple[str, ...]) -> None:
@@ -113,11 +112,18 @@ def test_a_node_that_is_deleted_goes_and_comes_back(
 ) -> None:
     kubectl, node = release.backend.kubectl, cluster.nodes["node-b"]
     before = kubectl.get("medianode", "node-b")["metadata"]["uid"]
+    cam = Flow(release, Applications(pods))
+    apps = [application(release.tag, app, "cam", app=app, node="node-b") for app in ("source", "sink")]
+    cam.apply(connection("cam", sinks=SINKS))
+    pods.start(*apps)
+    sender = cam.applications.more("sink").sources
 
     run_operators(release, operators)
     node.programs["kubelet"].kill()
     kubectl("delete", "node", "node-b")
     kubectl("wait", "--for=delete", "medianode/node-b", "--timeout=100s")
+    forced = ["--namespace", pods.namespace, "--force", "--grace-period=0"]  # nobody is there to end them in order
+    kubectl("delete", "pod", "source", "sink", *forced)
     node.launch("kubelet")  # it names its node to the API when it starts
     run_operators(release, 2)
 
@@ -125,6 +131,9 @@ def test_a_node_that_is_deleted_goes_and_comes_back(
     kubectl("wait", "--for=create", "medianode/node-b", "--timeout=100s")
     kubectl("wait", "--for=condition=Ready", "medianode/node-b", "--timeout=100s")
     assert kubectl.get("medianode", "node-b")["metadata"]["uid"] != before
-    pods.kubectl.apply(connection("cam", sinks=SINKS), namespace=pods.namespace)
-    pods.start(*(application(release.tag, app, "cam", app=app, node="node-b") for app in ("source", "sink")))
-    assert Applications(pods).more("sink").flawless
+    pods.start(*apps)
+    received = cam.applications.more("sink")
+    assert received.flawless
+    assert len(received.sources) == 1
+    assert received.sources != sender
+    await_sockets(release, cluster)

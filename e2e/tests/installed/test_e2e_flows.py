@@ -31,19 +31,26 @@ def test_a_connection_flows_and_says_so(cam: Flow) -> None:
     }
 
 
-def test_sinks_come_and_go_and_nobody_else_loses_a_frame(cam: Flow) -> None:
+def test_sinks_come_and_go_and_nobody_else_loses_a_frame(release: Release, pods: Pods) -> None:
+    with flow(release, pods, sinks={"sink": LIVE, "witness": LIVE}) as cam:
+        before = cam.applications.more("witness")
+        sinks_come_and_go(cam)
+        assert cam.applications.more("witness").continues(before)
+
+
+def sinks_come_and_go(cam: Flow) -> None:
     names = [f"sink-{number}" for number in range(1, 4)]
     cam.applications.pods.start(*(application(cam.release.tag, "sink", "cam", app="sink", name=name) for name in names))
     for name in names:
         assert cam.applications.more(name).flawless
-    until(lambda: cam.sinks() == {"sink", *names}, "four sinks in status", seconds=60)
+    until(lambda: cam.sinks() == {"sink", "witness", *names}, "four pods of the sink in status", seconds=60)
 
     cam.delete("pod", *names)
-    until(lambda: cam.sinks() == {"sink"}, "one sink in status", seconds=60)
+    until(lambda: cam.sinks() == {"sink", "witness"}, "the first of them in status", seconds=60)
     assert cam.applications.more("sink").flawless
 
     cam.delete("pod", "sink")
-    until(lambda: not cam.sinks(), "no sink in status", seconds=60)
+    until(lambda: cam.sinks() == {"witness"}, "none of the sink's pods in status", seconds=60)
     cam.applications.pods.start(application(cam.release.tag, "sink", "cam", app="sink", name="late"))
     assert cam.applications.more("late").flawless
 

@@ -108,6 +108,20 @@ class Received:
         """Whether every frame since the first came, once, as it was sent."""
         return self.missed == 0 and self.altered == 0
 
+    @property
+    def first(self) -> int:
+        """The number of the first frame, as long as they are one sender's and flawless; another if it began anew."""
+        return self.last - self.frames + 1
+
+    def continues(self, before: "Received") -> bool:
+        """Whether all since `before` came, of the same sender and none flagged, and the receiver did not begin anew."""
+        unchanged = (self.sources, self.discontinuities, self.first) == (
+            before.sources,
+            before.discontinuities,
+            before.first,
+        )
+        return self.flawless and unchanged
+
 
 @dataclass(frozen=True, slots=True)
 class Applications:
