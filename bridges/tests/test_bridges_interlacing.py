@@ -22,7 +22,7 @@ from mediamesh_core.formats import VideoFormat
 
 RATE = Fraction(25)
 ORDERS = {"tff": 2, "bff": 3}
-PROGRESSIVE_ONLY = (".webm", ".gif")
+PROGRESSIVE_ONLY = (".webm", ".gif", ".wmv", ".asf")
 HOLDERS = [suffix for suffix, container in CONTAINERS.items() if container.video and suffix not in PROGRESSIVE_ONLY]
 ENCODERS = [(suffix, name) for suffix in HOLDERS for name in CONTAINERS[suffix].video]
 CHOSEN = [(".mov", "prores_ks"), (".mkv", "mpeg2video"), (".mkv", "libx264")]
@@ -95,7 +95,7 @@ def test_a_marked_picture_keeps_its_memory_and_its_time() -> None:
     assert (marked.pts, marked.time_base, marked.interlaced_frame) == (7, 1 / RATE, True)
 
 
-@pytest.mark.parametrize("name", ["libx265", "libvpx-vp9"])
+@pytest.mark.parametrize("name", ["libx265", "libvpx-vp9", "wmv2"])
 def test_encoders_without_interlaced_pictures_are_refused(name: str) -> None:
     check_fields(Codec(name, "w"), VideoFormat(64, 48, RATE, "yuv422p"))
     with pytest.raises(BadSetting, match="cannot keep interlaced"):

@@ -23,7 +23,7 @@ from mediamesh_core.formats import VideoFormat
 
 _ORDERS: Final = {"tff": 2, "bff": 3}  # AV_FIELD_TT, AV_FIELD_BB
 _TOOLS: Final = Flags.interlaced_dct | Flags.interlaced_me
-_PROGRESSIVE_ONLY: Final = frozenset({"av1", "flv1", "gif", "hevc", "vp8", "vp9", "vvc"})
+_PROGRESSIVE_ONLY: Final = frozenset({"av1", "flv1", "gif", "hevc", "vp8", "vp9", "vvc", "wmv2"})
 """Codecs without interlaced pictures, or whose encoders have none."""
 
 
