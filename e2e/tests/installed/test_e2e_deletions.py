@@ -134,6 +134,5 @@ def test_a_node_that_is_deleted_goes_and_comes_back(
     pods.start(*apps)
     received = cam.applications.more("sink")
     assert received.flawless
-    assert len(received.sources) == 1
-    assert received.sources != sender
+    assert received.sources[-1] not in sender  # the first may be: a flow keeps the newest frame of a source that went
     await_sockets(release, cluster)
